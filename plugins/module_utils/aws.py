@@ -1,0 +1,70 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all modules share: the Ansible module, AWS clients, and the one except.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
+
+Client = Any
+Description = dict[str, Any]
+
+JOURNAL_OPTION = {"type": "str", "default": "sealift-journal"}
+_TRANSPORT = {"connect_timeout": 5, "read_timeout": 20, "retries": {"mode": "standard", "total_max_attempts": 6}}
+
+
+def client(module: AnsibleAWSModule, service: str, **config: Any) -> Client:
+    """Return a boto3 client for service; config overrides settings of botocore.config.Config."""
+    return module.client(service, aws_config=_TRANSPORT | config)
+
+
+def identity(module: AnsibleAWSModule) -> tuple[str, str]:
+    """Return the account (12 digits) and the partition (aws, aws-cn, aws-us-gov) of the caller."""
+    with doing("ask AWS who is calling"):
+        caller = client(module, "sts").get_caller_identity()
+    return caller["Account"], caller["Arn"].split(":")[1]
+
+
+def run_module(module: AnsibleAWSModule, use_case: Callable[[AnsibleAWSModule], dict[str, Any]]) -> None:
+    """Run a use case and leave with its result, or with its error and nothing else."""
+    try:
+        result = use_case(module)
+    except SealiftError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+def with_diff(module: AnsibleAWSModule, result: dict[str, Any], before: Any, after: Any) -> dict[str, Any]:
+    """Add before and after to a result where the user asked for a diff."""
+    # AnsibleAWSModule has no public name for the flag of --diff.
+    if module._diff:
+        result["diff"] = {"before": before, "after": after}
+    return result
+
+
+def wait_until(what: str, ready: Callable[[], Any], timeout: float, interval: float = 1.0) -> Any:
+    """Call ready until it answers with something true, and return that.
+
+    :param what: completes "Waited 300 s for …" in the error.
+    :param timeout: seconds; the condition is tried at least once.
+    :param interval: seconds between two tries.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        answer = ready()
+        if answer:
+            return answer
+        if time.monotonic() + interval > deadline:
+            raise SealiftError(
+                f"Waited {timeout:g} s for {what}, which has not happened yet. Nothing is lost. Run the same command "
+                "again, with a larger wait_timeout if this is to be expected."
+            )
+        time.sleep(interval)

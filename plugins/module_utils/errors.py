@@ -1,0 +1,138 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One way to fail: every AWS error becomes a paragraph that a person can act on.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+try:
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        ConnectionError,
+        HTTPClientError,
+        NoCredentialsError,
+        PartialCredentialsError,
+        WaiterError,
+    )
+except ImportError:
+    # AnsibleAWSModule reports the missing library before any of this is used.
+    BotoCoreError = ClientError = ConnectionError = HTTPClientError = Exception  # type: ignore[assignment,misc]
+    NoCredentialsError = PartialCredentialsError = WaiterError = Exception  # type: ignore[assignment,misc]
+
+ACCESS_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException"})
+BAD_CREDENTIALS = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+THROTTLED = frozenset(
+    {
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+RETRYABLE = THROTTLED | {"InternalServerError", "InternalFailure", "ServiceUnavailable", "TransactionConflictException"}
+
+_DENIED_ACTION = re.compile(r"not authorized to perform:? (?P<action>[\w:-]+)(?: on resource:? (?P<resource>\S+))?")
+
+
+class SealiftError(Exception):
+    """A failure that names the table, the cause and the way out, in words for the user.
+
+    :param code: AWS's error code, where AWS answered with one.
+    :param retryable: whether the same request may succeed later.
+    """
+
+    def __init__(self, message: str, code: str = "", retryable: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retryable = retryable
+
+    @property
+    def missing(self) -> bool:
+        """Whether AWS said that the thing asked for does not exist."""
+        return "NotFound" in self.code or "NonExistent" in self.code or self.code == "NoSuchEntity"
+
+
+def _code(error: Exception) -> str:
+    response: dict[str, Any] = getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Code", ""))
+
+
+def _retryable(error: Exception) -> bool:
+    return _code(error) in RETRYABLE or isinstance(error, (ConnectionError, HTTPClientError))
+
+
+def explain(error: Exception, doing: str) -> str:
+    """Say in one paragraph what failed, why, and what to do about it."""
+    if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
+        return (
+            f"Could not {doing}: no AWS credentials were found. Nothing was changed. Set profile, or access_key and "
+            "secret_key, or AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment, and run "
+            "the same command again."
+        )
+    if isinstance(error, (ConnectionError, HTTPClientError)):
+        return (
+            f"Could not {doing}: the endpoint does not answer ({_one_line(error)}). Check the network, region and "
+            "endpoint_url, and run the same command again: it goes on where it stopped."
+        )
+    if isinstance(error, WaiterError):
+        return f"Could not {doing} in time ({_one_line(error)}). Raise wait_timeout, or run the same command again."
+    if not isinstance(error, ClientError):
+        return f"Could not {doing}: {_one_line(error)}"
+    return _explain_answer(error, doing)
+
+
+def _explain_answer(error: ClientError, doing: str) -> str:
+    code = _code(error)
+    message = " ".join(error.response.get("Error", {}).get("Message", "").split())
+    if code in ACCESS_DENIED:
+        denied = _DENIED_ACTION.search(message)
+        action = denied["action"] if denied else error.operation_name
+        resource = (denied["resource"] if denied else None) or "the resource"
+        return (
+            f"Could not {doing}: access denied. The caller may not perform {action} on {resource.rstrip('.,')}. Allow it "
+            "in the caller's policy (or the resource's, or the key's) and run the same command again. "
+            f"AWS said: {message}"
+        )
+    if code in BAD_CREDENTIALS:
+        return (
+            f"Could not {doing}: AWS refused the credentials ({code}). Renew them (aws sts get-caller-identity tells "
+            "whether they work) and run the same command again: it goes on where it stopped."
+        )
+    if code in THROTTLED:
+        return f"Could not {doing}: AWS throttled the calls ({code}: {message}). Run the same command again later."
+    return f"Could not {doing}: {code}: {message}"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+@contextmanager
+def doing(what: str) -> Iterator[None]:
+    """Turn any AWS error of the block into a SealiftError that says what was being done.
+
+    :param what: completes "Could not …", for example "describe table users".
+    """
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise SealiftError(explain(error, what), _code(error), _retryable(error)) from error

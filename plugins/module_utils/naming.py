@@ -1,0 +1,49 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The names of everything that a migration creates, derived from the source table alone.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+# Lambda functions and IAM roles take 64 characters; prefix, hash and direction leave 32 for the table's name.
+_TABLE_PART = 32
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of one direction's resources; each fits the limit of its service."""
+
+    function: str
+    role: str
+    queue: str
+    log_group: str
+    alarms: dict[str, str]
+
+
+def replication_names(source_arn: str, direction: str = "forward") -> Names:
+    """Name the resources that replicate a table; different tables, accounts and Regions never share a name."""
+    table = source_arn.rsplit("/", 1)[-1]
+    short = re.sub(r"[^A-Za-z0-9_-]", "-", table)[:_TABLE_PART]
+    function = f"sealift-{short}-{hashlib.sha256(source_arn.encode()).hexdigest()[:8]}-{direction}"
+    return Names(
+        function=function,
+        role=function,
+        queue=f"{function}-failed",
+        log_group=f"/aws/lambda/{function}",
+        alarms={
+            "iterator_age": f"{function}-iterator-age",
+            "errors": f"{function}-errors",
+            "dropped_events": f"{function}-dropped-events",
+            "failed_queue": f"{function}-failed-queue",
+        },
+    )
+
+
+def gate_key(source_arn: str, direction: str = "forward") -> str:
+    """Return what every partition key of a direction's gate in the journal begins with, before its part's number."""
+    return f"{source_arn}#gate#{direction}"
