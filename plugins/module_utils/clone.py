@@ -1,0 +1,176 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Use case: the encrypted clone exists, with everything of the source that CreateTable can carry.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible.module_utils.common.dict_transformations import snake_dict_to_camel_dict
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, client, with_diff
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal, ensure_journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import Key, resolve_key
+from ansible_collections.sealift.dynamodb.plugins.module_utils.not_carried import not_carried
+from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import (
+    TableSpec,
+    create_arguments,
+    differences,
+    override,
+    readable,
+    spec_of,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
+    find_table,
+    get_table,
+    is_empty,
+    wait_for_active,
+)
+
+ENTRY = "stage#clone"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What there is and what is wanted, read once and decided from."""
+
+    source: Description
+    target: str
+    key: Key
+    wanted: TableSpec
+
+
+def manage_clone(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Create the clone, or compare the one that exists, and return it."""
+    dynamodb = client(module, "dynamodb")
+    plan = _plan(module, dynamodb)
+    journal = Journal(dynamodb, module.params["journal"], plan.source["TableArn"])
+    existing = find_table(dynamodb, plan.target)
+    _refuse_second_target(dynamodb, journal, plan.target)
+    if existing:
+        _refuse_other_keys(plan, existing)
+        _refuse_foreign_items(dynamodb, journal, existing)
+    ensure_journal(dynamodb, journal.table, module.check_mode)
+    table = existing
+    if not module.check_mode:
+        if not existing:
+            _create(dynamodb, plan)
+        if module.params["wait"]:
+            table = wait_for_active(dynamodb, plan.target, module.params["wait_timeout"])
+        table = table or get_table(dynamodb, plan.target)
+        _record(journal, plan, table)
+    return _result(module, dynamodb, plan, existing, table)
+
+
+def _plan(module: AnsibleAWSModule, dynamodb: Client) -> Plan:
+    name, target = module.params["source"], module.params["target"]
+    if name == target:
+        raise SealiftError(
+            f"Source and target are the same table, {name}. Nothing was changed. A clone needs a name of its own: set "
+            f"target (playbook: target_table), for example to {name}-encrypted, and run the command again."
+        )
+    source = get_table(dynamodb, name)
+    key = resolve_key(client(module, "kms"), module.params["kms_key"], target)
+    spec = spec_of(source, tags_of(dynamodb, source["TableArn"]))
+    overrides = snake_dict_to_camel_dict(module.params["overrides"] or {}, capitalize_first=True)
+    # The names of tags are the user's own and no members of an API.
+    overrides["Tags"] = (module.params["overrides"] or {}).get("tags")
+    try:
+        wanted = override(spec, overrides)
+    except ValueError as error:
+        raise SealiftError(
+            f"The overrides for table {target} use key attributes that nothing defines: {error}. Nothing was changed. Add "
+            "them to overrides.attribute_definitions and run the same command again."
+        ) from error
+    return Plan(source, target, key, replace(wanted, kms_key_arn=None if key.aws_managed else key.arn))
+
+
+def tags_of(dynamodb: Client, table_arn: str) -> list[dict[str, str]]:
+    """Return all tags of a table, as AWS writes them."""
+    with doing(f"list the tags of {table_arn}"):
+        pages = dynamodb.get_paginator("list_tags_of_resource").paginate(ResourceArn=table_arn)
+        return [tag for page in pages for tag in page["Tags"]]
+
+
+def _refuse_second_target(dynamodb: Client, journal: Journal, target: str) -> None:
+    """A source has one journal, so it is carried into one target at a time."""
+    entry = journal.get(ENTRY)
+    if entry and entry["target"] != target and find_table(dynamodb, entry["target"]):
+        raise SealiftError(
+            f"Table {journal.migration.rsplit('/', 1)[-1]} is being migrated to {entry['target']}, so it can't be migrated "
+            f"to {target} as well. Nothing was changed. Set target (playbook: target_table) to {entry['target']}, or delete "
+            f"{entry['target']} if that clone is not wanted, and run the command again."
+        )
+
+
+def _refuse_other_keys(plan: Plan, existing: Description) -> None:
+    actual = spec_of(existing, ())
+    kinds = dict(actual.attributes)
+    wanted = [(name, kind, dict(plan.wanted.attributes)[name]) for name, kind in plan.wanted.key_schema]
+    found = [(name, kind, kinds[name]) for name, kind in actual.key_schema]
+    if wanted != found:
+        raise SealiftError(
+            f"Table {plan.target} exists with another key schema ({_keys_text(found)}) than {plan.source['TableName']} "
+            f"({_keys_text(wanted)}). Nothing was changed. Choose another name for the clone (option target, playbook: "
+            f"target_table), or delete {plan.target} if nobody needs it, and run the command again."
+        )
+
+
+def _keys_text(keys: list[tuple[str, str, str]]) -> str:
+    return ", ".join(f"{name} {kind} {attribute_type}" for name, kind, attribute_type in keys)
+
+
+def _refuse_foreign_items(dynamodb: Client, journal: Journal, existing: Description) -> None:
+    """An item that no seed of this migration wrote would be overwritten, or stay as one too many."""
+    seed = journal.get("stage#seed")
+    ours = seed is not None and seed.get("target_table_id") == existing["TableId"]
+    if not ours and existing["TableStatus"] != "CREATING" and not is_empty(dynamodb, existing["TableName"]):
+        raise SealiftError(
+            f"Table {existing['TableName']} holds items that this migration did not write. Nothing was changed. Choose "
+            "another name for the clone (option target, playbook: target_table), or empty or delete "
+            f"{existing['TableName']} if nobody needs its items, and run the command again."
+        )
+
+
+def _create(dynamodb: Client, plan: Plan) -> None:
+    with doing(f"create table {plan.target}"):
+        dynamodb.create_table(**create_arguments(plan.wanted, plan.target))
+
+
+def _record(journal: Journal, plan: Plan, table: Description) -> None:
+    values = {
+        "target": plan.target,
+        "target_arn": table["TableArn"],
+        "target_table_id": table["TableId"],
+        "source_table_id": plan.source["TableId"],
+    }
+    before = journal.get(ENTRY) or {}
+    if {name: before.get(name) for name in values} != values:
+        journal.put(ENTRY, values)
+
+
+def _result(
+    module: AnsibleAWSModule, dynamodb: Client, plan: Plan, existing: Description | None, table: Description | None
+) -> dict[str, Any]:
+    wanted = replace(plan.wanted, kms_key_arn=plan.key.arn)
+    actual = spec_of(table, tags_of(dynamodb, table["TableArn"])) if table else wanted
+    if plan.key.arn is None:
+        # The AWS managed key had no ARN before this table used it for the first time in the account.
+        wanted = replace(wanted, kms_key_arn=actual.kms_key_arn)
+    drift = differences(wanted, actual) if existing else []
+    if drift:
+        names = ", ".join(each["setting"] for each in drift)
+        module.warn(f"Table {plan.target} exists already and differs from what is wanted in: {names}.")
+    arn = table["TableArn"] if table else plan.source["TableArn"].rsplit("/", 1)[0] + f"/{plan.target}"
+    result = {
+        "changed": existing is None,
+        "table": readable(actual) | {"name": plan.target, "arn": arn},
+        "differences": drift,
+        "not_carried": not_carried(dynamodb, plan.source),
+    }
+    return with_diff(module, result, readable(actual) if existing else {}, readable(wanted))
