@@ -1,0 +1,91 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One segment of a parallel Scan, page by page.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
+from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
+
+# AWS ends a page at 1 MB; of small items that is tens of thousands, and a hundred bytes of Python for each attribute.
+PAGE_ITEMS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer to Scan.
+
+    :param items: may be empty, also before the last page.
+    :param last_key: where the next page begins (ExclusiveStartKey); None on the segment's last page.
+    :param capacity: read units consumed.
+    :param size: bytes of the answer's body, as DynamoDB JSON.
+    """
+
+    items: list[Item]
+    last_key: Item | None
+    capacity: float
+    size: int
+
+
+def pages(
+    dynamodb: Client,
+    table: str,
+    segment: int = 0,
+    total_segments: int = 1,
+    *,
+    start_key: Item | None = None,
+    limit: int = PAGE_ITEMS,
+    consistent: bool = True,
+    rate: Rate | None = None,
+    backoff: Backoff | None = None,
+) -> Iterator[Page]:
+    """Read a segment to its end; throttling and faults of AWS are waited out.
+
+    :param start_key: last_key of the last page that is done with; None to begin at the beginning.
+    :param limit: items a page at most, to keep memory flat.
+    :param consistent: whether every write acknowledged before a page was asked for is in it.
+    :param rate: limit of read units, shared by all segments.
+    :param backoff: this thread's pauses.
+    """
+    rate = rate or Rate(None)
+    backoff = backoff or Backoff()
+    request: dict[str, Any] = {
+        "TableName": table,
+        "Segment": segment,
+        "TotalSegments": total_segments,
+        "Limit": limit,
+        "ConsistentRead": consistent,
+        "ReturnConsumedCapacity": "TOTAL",
+    }
+    expected = 0.0
+    while True:
+        if start_key:
+            request["ExclusiveStartKey"] = start_key
+        rate.take(expected)
+        page = backoff.call(lambda: _page(dynamodb, request))
+        rate.settle(expected, page.capacity)
+        yield page
+        start_key = page.last_key
+        if start_key is None:
+            return
+        expected = page.capacity
+
+
+def _page(dynamodb: Client, request: dict[str, Any]) -> Page:
+    with doing(f"read table {request['TableName']}"):
+        answer = dynamodb.scan(**request)
+    return Page(
+        items=answer["Items"],
+        last_key=answer.get("LastEvaluatedKey"),
+        capacity=float(answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)),
+        size=int(answer["ResponseMetadata"]["HTTPHeaders"].get("content-length", 0)),
+    )
