@@ -26,7 +26,7 @@ attributes:
 options: {}
 attributes:
   action_group:
-    description: Use C(group/sealift.dynamodb.all) in C(module_defaults) to set the connection's options for all modules.
+    description: Use C(group/sealift.dynamodb.all) in C(module_defaults) for the connection's options.
     support: full
     membership:
       - sealift.dynamodb.all

@@ -29,6 +29,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
     get_table,
     is_empty,
+    refuse_same_table,
     wait_for_active,
 )
 
@@ -69,11 +70,7 @@ def manage_clone(module: AnsibleAWSModule) -> dict[str, Any]:
 
 def _plan(module: AnsibleAWSModule, dynamodb: Client) -> Plan:
     name, target = module.params["source"], module.params["target"]
-    if name == target:
-        raise SealiftError(
-            f"Source and target are the same table, {name}. Nothing was changed. A clone needs a name of its own: set "
-            f"target (playbook: target_table), for example to {name}-encrypted, and run the command again."
-        )
+    refuse_same_table(name, target)
     source = get_table(dynamodb, name)
     key = resolve_key(client(module, "kms"), module.params["kms_key"], target)
     spec = spec_of(source, tags_of(dynamodb, source["TableArn"]))
@@ -84,8 +81,8 @@ def _plan(module: AnsibleAWSModule, dynamodb: Client) -> Plan:
         wanted = override(spec, overrides)
     except ValueError as error:
         raise SealiftError(
-            f"The overrides for table {target} use key attributes that nothing defines: {error}. Nothing was changed. Add "
-            "them to overrides.attribute_definitions and run the same command again."
+            f"The overrides for table {target} use key attributes that nothing defines: {error}. Nothing was changed. "
+            "Add them to overrides.attribute_definitions and run the same command again."
         ) from error
     return Plan(source, target, key, replace(wanted, kms_key_arn=None if key.aws_managed else key.arn))
 
@@ -102,9 +99,10 @@ def _refuse_second_target(dynamodb: Client, journal: Journal, target: str) -> No
     entry = journal.get(ENTRY)
     if entry and entry["target"] != target and find_table(dynamodb, entry["target"]):
         raise SealiftError(
-            f"Table {journal.migration.rsplit('/', 1)[-1]} is being migrated to {entry['target']}, so it can't be migrated "
-            f"to {target} as well. Nothing was changed. Set target (playbook: target_table) to {entry['target']}, or delete "
-            f"{entry['target']} if that clone is not wanted, and run the command again."
+            f"Table {journal.migration.rsplit('/', 1)[-1]} is being migrated to {entry['target']}, so it can't be "
+            "migrated "
+            f"to {target} as well. Nothing was changed. Set target (playbook: target_table) to {entry['target']}, or "
+            f"delete {entry['target']} if that clone is not wanted, and run the command again."
         )
 
 

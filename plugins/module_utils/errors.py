@@ -108,8 +108,8 @@ def _explain_answer(error: ClientError, doing: str) -> str:
         action = denied["action"] if denied else error.operation_name
         resource = (denied["resource"] if denied else None) or "the resource"
         return (
-            f"Could not {doing}: access denied. The caller may not perform {action} on {resource.rstrip('.,')}. Allow it "
-            "in the caller's policy (or the resource's, or the key's) and run the same command again. "
+            f"Could not {doing}: access denied. The caller may not perform {action} on {resource.rstrip('.,')}. Allow "
+            "it in the caller's policy (or the resource's, or the key's) and run the same command again. "
             f"AWS said: {message}"
         )
     if code in BAD_CREDENTIALS:

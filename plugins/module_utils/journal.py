@@ -119,7 +119,8 @@ class Journal:
         values = from_item(item)
         if values.get("version") != VERSION:
             raise SealiftError(
-                f"The journal table {self.table} holds an entry {values['entry']} of version {values.get('version')} for "
+                f"The journal table {self.table} holds an entry {values['entry']} of version {values.get('version')} "
+                "for "
                 f"{self.migration}; this release of sealift.dynamodb understands version {VERSION} only. Nothing was "
                 "changed. Another release began this migration: install that one (or a newer one) and run the same "
                 "command again."

@@ -59,7 +59,8 @@ def refuse_full_stream(table: str, consumers: list[dict[str, str]], reader: str 
     others = [name for name in others if name.split(":")[0] != reader]
     if reader and len(others) >= READERS_PER_SHARD:
         raise SealiftError(
-            f"The stream of table {table} has {len(others)} consumers already ({', '.join(others)}), and DynamoDB serves "
+            f"The stream of table {table} has {len(others)} consumers already ({', '.join(others)}), and DynamoDB "
+            "serves "
             f"at most {READERS_PER_SHARD} readers a shard. Nothing was changed. Detach one of them (delete its event "
             "source mapping), or feed both from one function, and run the same command again."
         )

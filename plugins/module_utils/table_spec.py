@@ -75,9 +75,7 @@ def spec_of(description: Mapping[str, Any], tags: Iterable[Mapping[str, str]]) -
         deletion_protection=description.get("DeletionProtectionEnabled", False),
         tags=tuple(sorted((tag["Key"], tag["Value"]) for tag in tags if not tag["Key"].startswith("aws:"))),
         kms_key_arn=sse.get("KMSMasterKeyArn") if sse.get("Status") in {"ENABLED", "ENABLING", "UPDATING"} else None,
-        vector_definitions=tuple(
-            {name: index[name] for name in _VECTOR_MEMBERS if name in index} for index in vectors
-        ),
+        vector_definitions=tuple({name: index[name] for name in _VECTOR_MEMBERS if name in index} for index in vectors),
     )
 
 
@@ -267,4 +265,6 @@ def _index_text(index: Index) -> dict[str, Any]:
 def differences(wanted: TableSpec, actual: TableSpec) -> list[dict[str, Any]]:
     """Return the settings in which an existing table is not what is wanted, each with both values."""
     left, right = readable(wanted), readable(actual)
-    return [{"setting": name, "wanted": left[name], "actual": right[name]} for name in left if left[name] != right[name]]
+    return [
+        {"setting": name, "wanted": left[name], "actual": right[name]} for name in left if left[name] != right[name]
+    ]

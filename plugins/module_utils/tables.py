@@ -27,7 +27,8 @@ def get_table(dynamodb: Client, table: str) -> Description:
     description = find_table(dynamodb, table)
     if description is None:
         raise SealiftError(
-            f"There is no table {table} in Region {dynamodb.meta.region_name} of the account that the credentials belong "
+            f"There is no table {table} in Region {dynamodb.meta.region_name} of the account that the credentials "
+            "belong "
             "to. Nothing was changed. Check the table's name (option table, source or target), region and profile; "
             "'aws dynamodb list-tables' shows what is there."
         )
@@ -67,3 +68,12 @@ def key_names(description: Description) -> tuple[str, ...]:
     """Return the names of a table's key attributes, the partition key's first."""
     schema = sorted(description["KeySchema"], key=lambda element: element["KeyType"])
     return tuple(element["AttributeName"] for element in schema)
+
+
+def refuse_same_table(source: str, target: str) -> None:
+    """Refuse one name for both tables."""
+    if source == target:
+        raise SealiftError(
+            f"Source and target are the same table, {source}. Nothing was changed. A clone needs a name of its own: "
+            f"set target (playbook: target_table), for example to {source}-encrypted, and run the command again."
+        )

@@ -1,0 +1,235 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Use case: look at a migration before anything is touched, and say what each stage will do.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, client
+from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import (
+    Estimate,
+    duration_text,
+    estimate_seed,
+    size_text,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import Key, resolve_key
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import Names, gate_key, replication_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import (
+    READERS_PER_SHARD,
+    Stream,
+    predicted_stream,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import consumers_of, stream_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import Throughput, spec_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
+    find_table,
+    get_table,
+    refuse_same_table,
+)
+
+_UNUSABLE = frozenset({"ARCHIVED", "ARCHIVING", "DELETING", "INACCESSIBLE_ENCRYPTION_CREDENTIALS"})
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that the plan is made from, read once."""
+
+    source: Description
+    stream: Stream | None
+    consumers: list[dict[str, str]]
+    target: Description | None
+    target_name: str
+    key: Key
+    key_name: str
+    names: Names
+    journal: dict[str, Any]
+    seed: dict[str, Any] | None
+    estimate: Estimate
+
+
+def make_plan(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Return the plan of a migration; nothing is changed, in check mode or not."""
+    dynamodb = client(module, "dynamodb")
+    source_name, target_name = module.params["source"], module.params["target"]
+    refuse_same_table(source_name, target_name)
+    source = get_table(dynamodb, source_name)
+    _refuse_unusable(source)
+    kms = client(module, "kms")
+    facts = _facts(module, dynamodb, source, resolve_key(kms, module.params["kms_key"], target_name))
+    return {"changed": False, "plan": _plan(facts, _function_keys(kms, facts))}
+
+
+def _refuse_unusable(source: Description) -> None:
+    name = source["TableName"]
+    if source.get("Replicas"):
+        regions = ", ".join(replica["RegionName"] for replica in source["Replicas"])
+        raise SealiftError(
+            f"Table {name} is a global table (replicas in {regions}); a clone would not be one, and its replicas "
+            "would go "
+            "on without it. Nothing was changed. Change the key of a global table in place, or remove the replicas "
+            "first if they are not needed."
+        )
+    if source["TableStatus"] in _UNUSABLE:
+        raise SealiftError(
+            f"Table {name} is in the state {source['TableStatus']} and can't be read. Nothing was changed. Make its "
+            "KMS key usable again, or restore the table, and run the same command again."
+        )
+
+
+def _facts(module: AnsibleAWSModule, dynamodb: Client, source: Description, key: Key) -> Facts:
+    stream = stream_of(source)
+    target = find_table(dynamodb, module.params["target"])
+    journal = Journal(dynamodb, module.params["journal"], source["TableArn"])
+    capacity: Throughput | None = spec_of(target or source, ()).provisioned
+    return Facts(
+        source=source,
+        stream=stream,
+        consumers=consumers_of(client(module, "lambda"), stream["arn"]) if stream else [],
+        target=target,
+        target_name=module.params["target"],
+        key=key,
+        key_name=module.params["kms_key"],
+        names=replication_names(source["TableArn"]),
+        journal={
+            "name": journal.table,
+            "arn": _beside(source, journal.table),
+            "exists": journal.exists(),
+        },
+        seed=journal.get("stage#seed"),
+        estimate=estimate_seed(
+            source.get("ItemCount", 0),
+            source.get("TableSizeBytes", 0),
+            capacity.write if capacity else None,
+            module.params["max_write_units"],
+        ),
+    )
+
+
+def _beside(source: Description, table: str) -> str:
+    """Return the ARN of a table in the source's account and Region."""
+    return f"{source['TableArn'].rsplit('/', 1)[0]}/{table}"
+
+
+def _function_keys(kms: Client, facts: Facts) -> list[str]:
+    """Return the customer managed keys that the function must be allowed to use.
+
+    The AWS managed key's policy lets everyone in the account use it through DynamoDB.
+    """
+    keys = [facts.key]
+    source_key = facts.source.get("SSEDescription", {}).get("KMSMasterKeyArn")
+    if source_key:
+        keys.append(resolve_key(kms, source_key, facts.source["TableName"]))
+    return sorted({key.arn for key in keys if key.arn and not key.aws_managed})
+
+
+def _plan(facts: Facts, function_keys: list[str]) -> dict[str, Any]:
+    source = facts.source
+    _, partition, _, region, account, _ = source["TableArn"].split(":", 5)
+    stream = facts.stream or predicted_stream(source["TableArn"], "NEW_AND_OLD_IMAGES")
+    return {
+        "account": account,
+        "region": region,
+        "partition": partition,
+        "source": {
+            "name": source["TableName"],
+            "arn": source["TableArn"],
+            "table_id": source["TableId"],
+            "key_schema": _key_text(source),
+            "items": facts.estimate.items,
+            "bytes": facts.estimate.bytes,
+            "kms_key_arn": source.get("SSEDescription", {}).get("KMSMasterKeyArn"),
+            "stream": facts.stream,
+        },
+        "target": {
+            "name": facts.target_name,
+            "arn": _beside(source, facts.target_name),
+            "exists": facts.target is not None,
+            "kms_key_arn": facts.key.arn,
+        },
+        "stream_arn": stream["arn"],
+        "stream_view_type": stream["view_type"],
+        "function_kms_key_arns": function_keys,
+        "names": asdict(facts.names),
+        "gate": gate_key(source["TableArn"]),
+        "journal": facts.journal,
+        "consumers": facts.consumers,
+        "estimate": asdict(facts.estimate),
+        "stages": _stages(facts),
+        "problems": _problems(facts),
+    }
+
+
+def _key_text(table: Description) -> str:
+    types = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}
+    return ", ".join(
+        f"{each['AttributeName']} {each['KeyType']} {types[each['AttributeName']]}" for each in table["KeySchema"]
+    )
+
+
+def _stages(facts: Facts) -> list[dict[str, str]]:
+    texts = {
+        "stream": _stream_text(facts),
+        "clone": _clone_text(facts),
+        "replicate": _replicate_text(facts),
+        "seed": _seed_text(facts),
+        "verify": f"compare every item of {facts.source['TableName']} and {facts.target_name}, in both directions",
+    }
+    return [{"stage": stage, "does": text} for stage, text in texts.items()]
+
+
+def _stream_text(facts: Facts) -> str:
+    if facts.stream:
+        return f"keep the stream of {facts.source['TableName']} ({facts.stream['view_type']})"
+    return f"enable a stream of {facts.source['TableName']} (NEW_AND_OLD_IMAGES)"
+
+
+def _clone_text(facts: Facts) -> str:
+    if facts.target:
+        return f"compare {facts.target_name}, which exists, with what it should be"
+    key = facts.key.arn or facts.key_name
+    return f"create {facts.target_name} (key {_key_text(facts.source)}), encrypted with {key}"
+
+
+def _replicate_text(facts: Facts) -> str:
+    names = facts.names
+    return (
+        f"function and role {names.function}, queue {names.queue}, log group {names.log_group}, {len(names.alarms)} "
+        "alarms, and the event source mapping, armed: it does not run before the seed is complete"
+    )
+
+
+def _seed_text(facts: Facts) -> str:
+    if facts.seed and facts.seed["state"] == "complete":
+        return f"nothing: complete since {clock_time(facts.seed['complete_at'])}"
+    estimate = facts.estimate
+    began_at = facts.seed["began_at"] if facts.seed else time.time()
+    return (
+        f"copy about {estimate.items} items ({size_text(estimate.bytes)}, {estimate.write_units} write units) in about "
+        f"{duration_text(estimate.seconds)}, then start replication; must be done by "
+        f"{clock_time(Deadline(began_at).enable_before)}"
+    )
+
+
+def _problems(facts: Facts) -> list[str]:
+    problems = []
+    others = [each["function_name"] for each in facts.consumers if each["function_name"] != facts.names.function]
+    if len(others) >= READERS_PER_SHARD:
+        problems.append(
+            f"stream: {len(others)} consumers read it already ({', '.join(others)}); there is no place left"
+        )
+    if facts.seed is None and not Deadline(0).may_begin(facts.estimate.seconds):
+        problems.append(
+            f"seed: would take about {duration_text(facts.estimate.seconds)}, and a stream keeps changes for 24 h; "
+            "raise max_write_units or the clone's write capacity"
+        )
+    return problems
