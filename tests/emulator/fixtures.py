@@ -1,0 +1,64 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures for pytest. A conftest.py takes them over by importing them:
+
+from tests.emulator.fixtures import *  # noqa: F403
+"""
+
+import os
+import re
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.emulator.launcher import Emulator
+from tests.emulator.settings import Settings
+
+__all__ = ["emulator", "name", "no_aws_configuration", "shared_emulator", "slow_emulator"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_aws_configuration() -> Iterator[None]:
+    """Nothing of the developer's own AWS configuration may be seen by a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in [variable for variable in os.environ if variable.startswith("AWS_")]:
+            patch.delenv(variable)
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared_emulator(no_aws_configuration: None) -> Iterator[Emulator]:
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(shared_emulator: Emulator) -> Iterator[Emulator]:
+    """The session's emulator, where transitions take no time; as new for every test."""
+    yield shared_emulator
+    shared_emulator.reset()
+
+
+@pytest.fixture(scope="session")
+def _shared_slow_emulator(no_aws_configuration: None) -> Iterator[Emulator]:
+    with Emulator(Settings(transition_seconds=1.0, poller_start_seconds=1.0)) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def slow_emulator(_shared_slow_emulator: Emulator) -> Iterator[Emulator]:
+    """An emulator where transitions take a second, as new for every test."""
+    yield _shared_slow_emulator
+    _shared_slow_emulator.reset()
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A name that no other test uses, good for tables, functions and queues."""
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name).strip("-")[:32]
+    return f"{stem}-{uuid.uuid4().hex[:8]}"

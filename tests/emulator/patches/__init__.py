@@ -1,0 +1,20 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where ministack is not AWS. Each file mends one service; ministack's own code does the rest.
+
+ministack looks its handlers up by their module's names at each call, so replacing a name replaces the behaviour.
+"""
+
+import asyncio
+
+from tests.emulator.patches import gateway, kms, lambda_workers, mappings, reads, streams, tables, writes
+from tests.emulator.state import STATE
+from tests.emulator.transitions import tick
+
+
+def apply() -> asyncio.Future[None]:
+    """Puts every patch in place; what is returned keeps time until it is cancelled."""
+    for patch in (kms, tables, streams, reads, writes, lambda_workers, mappings, gateway):
+        patch.apply()
+    return asyncio.ensure_future(tick(STATE.transitions.settle, streams.expire_items))
