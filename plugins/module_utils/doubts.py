@@ -1,0 +1,161 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The doubtful keys of a compare: read again, strongly, on both sides, until they agree or time is up.
+
+Each round reads a key at the source and then at the target. A doubt ends in one of three ways:
+
+equal
+    The target holds what the source held a moment before. Every write to the key that the source acknowledged before
+    that read is in the target: nothing of it is lost.
+following
+    The source is being written so fast that the two are never caught equal. The doubt ends if the target holds an image
+    that the source was seen to hold since the doubt began, and not the image that it held in the doubt's first round.
+    Then it has received every write up to that image, so none from before the compare is lost. The images are those
+    of strong reads made after the doubt began, and the target must have moved: a replication that stands still leaves
+    the target on an image from before, which is not among them, and a source that alternates between two values
+    can't make a target that stands still look as if it followed.
+different
+    Neither happened within max_lag seconds of the doubt's beginning.
+
+So for a key that nobody writes to during the compare, only equality ends a doubt: a lost write of it is always found.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+import heapq
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+# The fewest rounds before a difference is believed: one may fall into a pause of the replication.
+_ROUNDS = 3
+# A key that the source writes many times a second has to be looked at as often, to see the image that the target takes.
+_SHORTEST_PAUSE = 0.02
+_LONGEST_PAUSE = 4.0
+_IMAGES = 2000
+_ABSENT = b""
+
+Images = dict[bytes, bytes]
+
+
+class Difference(StrEnum):
+    """What is wrong with a key at the target."""
+
+    MISSING = "missing"
+    EXTRA = "extra"
+    CHANGED = "changed"
+
+
+@dataclass(slots=True)
+class _Doubt:
+    key: bytes
+    since: float
+    rounds: int = 0
+    still: int = 0
+    first_target: bytes = _ABSENT
+    source: bytes = _ABSENT
+    target: bytes = _ABSENT
+    seen: set[bytes] = field(default_factory=set)
+
+    @property
+    def over(self) -> bool:
+        """Whether the last round showed that nothing is lost."""
+        following = self.target != self.first_target and self.target in self.seen
+        return self.target == self.source or following
+
+    @property
+    def difference(self) -> Difference:
+        if self.target == _ABSENT:
+            return Difference.MISSING
+        return Difference.EXTRA if self.source == _ABSENT else Difference.CHANGED
+
+    def observe(self, source: bytes, target: bytes) -> None:
+        if self.rounds == 0:
+            self.first_target = target
+        self.still = self.still + 1 if source == self.source else 0
+        if len(self.seen) >= _IMAGES:
+            self.seen.clear()
+        self.seen.add(source)
+        self.source, self.target = source, target
+        self.rounds += 1
+
+    def pause(self) -> float:
+        """Seconds until the next round: the longer, the more rounds the source has stood still."""
+        return min(_LONGEST_PAUSE, _SHORTEST_PAUSE * 2 ** min(self.still, 16))
+
+
+class Doubts:
+    """All keys in doubt at one time; used by one thread.
+
+    :param read_source: reads keys (at most batch of them) strongly and returns the hash of each item that exists.
+    :param read_target: the same at the target.
+    :param max_lag: seconds after which a key that still differs is a difference.
+    :param batch: keys a read at most.
+    :param clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        read_source: Callable[[list[bytes]], Images],
+        read_target: Callable[[list[bytes]], Images],
+        max_lag: float,
+        batch: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read_source = read_source
+        self._read_target = read_target
+        self._max_lag = max_lag
+        self._batch = batch
+        self._clock = clock
+        self._open: dict[bytes, _Doubt] = {}
+        self._due: list[tuple[float, bytes]] = []
+        self.differences: dict[bytes, Difference] = {}
+        self.begun = 0
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def begin(self, keys: Iterable[bytes]) -> None:
+        """Take keys into doubt; those in doubt already, or found to differ, stay what they are."""
+        now = self._clock()
+        for key in keys:
+            if key in self._open or key in self.differences:
+                continue
+            self._open[key] = _Doubt(key, now)
+            heapq.heappush(self._due, (now, key))
+            self.begun += 1
+
+    def wait(self) -> float | None:
+        """Return the seconds until a key is to be read again, None if none is in doubt."""
+        return max(0.0, self._due[0][0] - self._clock()) if self._due else None
+
+    def round(self) -> None:
+        """Read one batch of the keys that are due, and judge them."""
+        now = self._clock()
+        doubts: list[_Doubt] = []
+        while self._due and self._due[0][0] <= now and len(doubts) < self._batch:
+            doubts.append(self._open[heapq.heappop(self._due)[1]])
+        if not doubts:
+            return
+        keys = [doubt.key for doubt in doubts]
+        # The source first: what the target holds afterwards can be compared with what it should have received.
+        sources = self._read_source(keys)
+        targets = self._read_target(keys)
+        for doubt in doubts:
+            doubt.observe(sources.get(doubt.key, _ABSENT), targets.get(doubt.key, _ABSENT))
+            self._judge(doubt, now)
+
+    def _judge(self, doubt: _Doubt, read_at: float) -> None:
+        if doubt.over:
+            del self._open[doubt.key]
+            return
+        deadline = doubt.since + self._max_lag
+        if read_at >= deadline and doubt.rounds >= _ROUNDS:
+            del self._open[doubt.key]
+            self.differences[doubt.key] = doubt.difference
+            return
+        # The last round is not before the deadline, or a lag of just max_lag would be taken for a loss.
+        next_round = self._clock() + doubt.pause()
+        heapq.heappush(self._due, (min(next_round, deadline) if read_at < deadline else next_round, doubt.key))
