@@ -3,6 +3,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 ---
 module: dynamodb_replication
@@ -14,8 +16,8 @@ description:
   - The mapping always starts at TRIM_HORIZON (LATEST may miss records,
     U(https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html)), always reports batch item failures, always has the
     EventCount metrics, and never has a filter. None of these is an option, since each of them could lose a change.
-  - The gate is kept in the journal. A function that finds it closed writes nothing and leaves the records in the stream,
-    so that a pause holds although disabling a mapping takes AWS minutes.
+  - The gate is kept in the journal. A function that finds it closed writes nothing and leaves the records in the
+    stream, so that a pause holds although disabling a mapping takes AWS minutes.
   - The function, its role and its queue are not made here; the role P(sealift.dynamodb.replication#role) deploys them.
 options:
   function:
@@ -27,7 +29,8 @@ options:
     type: str
     required: true
   target:
-    description: Name of the table that the function writes to. Required with every O(state) but V(paused) and V(absent).
+    description:
+      - Name of the table that the function writes to. Required with every O(state) but V(paused) and V(absent).
     type: str
   state:
     description:
@@ -92,14 +95,15 @@ options:
     default: -1
   wait_timeout:
     description:
-      - How long to wait for each change of the mapping's state, and with O(state=drained) for the lag to go, in seconds.
+      - How long to wait for each change of the mapping's state, and with O(state=drained) for the lag to go, in
+        seconds.
     type: int
     default: 600
 notes:
   - Lambda's limits are those of U(https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html) and
     U(https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html).
-  - In check mode, what earlier stages have yet to create (stream, function, queue, journal, a complete seed) is taken as
-    given, so that a first run can be previewed whole.
+  - In check mode, what earlier stages have yet to create (stream, function, queue, journal, a complete seed) is taken
+    as given, so that a first run can be previewed whole.
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules

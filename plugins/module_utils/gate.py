@@ -1,0 +1,201 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The gate: the items of the journal that every invocation of the replicating function asks before it writes.
+
+Each part has its own partition key, so that IAM can confine the function to its gate. Parts are numbered from 0 without
+a hole: they are created upwards and deleted downwards, and so can be found without knowing how many there are.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import from_item, to_attribute, to_item
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, wait_until
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import VERSION, LostRaceError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.lag import DEAD_AFTER_TIMEOUT, GateState, Invocation
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import gate_key
+
+ENTRY = "gate"
+
+# All parts and the seed's entry are opened in one transaction, of at most 100 items:
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+PARTS_LIMIT = 64
+
+_CONFLICT_SECONDS = 30
+
+
+class Gate:
+    """The gate of one direction of a migration.
+
+    :param dynamodb: a client for the source's account and Region.
+    :param journal: the journal table's name.
+    :param source_arn: the source table's ARN.
+    """
+
+    def __init__(self, dynamodb: Client, journal: str, source_arn: str) -> None:
+        self._dynamodb = dynamodb
+        self._journal = journal
+        self._prefix = gate_key(source_arn)
+
+    def read(self) -> GateState | None:
+        """Return the gate, its parts merged, or None where there is none."""
+        parts: list[dict[str, Any]] = []
+        while True:
+            part, at = self._read_part(len(parts))
+            if part is None:
+                return _merge(parts, at) if parts else None
+            parts.append(part)
+
+    def ensure(self, parts: int) -> bool:
+        """Create the parts that do not exist, closed; one that exists is left as it is.
+
+        :returns: whether one was created.
+        """
+        created = [self._create_part(number) for number in range(parts)]
+        return any(created)
+
+    def open(self, parts: int, condition: tuple[str, str, Mapping[str, Any]]) -> None:
+        """Open all parts, at the instant at which another entry of the journal has certain values.
+
+        :param condition: that entry's two keys and values.
+        :raises LostRaceError: the entry had other values, or a part was missing; the gate is as it was.
+        """
+        migration, entry, expected = condition
+        names = {f"#{number}": name for number, name in enumerate(expected)}
+        check = {
+            "TableName": self._journal,
+            "Key": to_item({"migration": migration, "entry": entry}),
+            "ConditionExpression": " AND ".join(f"{alias} = :{alias[1:]}" for alias in names),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {
+                f":{number}": to_attribute(value) for number, value in enumerate(expected.values())
+            },
+        }
+        opened = [{"Update": self._set_open(number, True)} for number in range(parts)]
+
+        def committed() -> bool:
+            try:
+                with doing(f"open the gate in the journal table {self._journal}"):
+                    self._dynamodb.transact_write_items(TransactItems=[{"ConditionCheck": check}, *opened])
+            except SealiftError as error:
+                if error.code != "TransactionCanceledException":
+                    raise
+                if "ConditionalCheckFailed" in _cancellation_codes(error):
+                    raise LostRaceError(
+                        "Another run changed the journal at the moment at which replication was to begin: the seed is "
+                        "no "
+                        "longer complete, or the gate has gone. Nothing was replicated. Run the same command again."
+                    ) from error
+                return False
+            return True
+
+        wait_until("other writes to the gate to let it be opened", committed, _CONFLICT_SECONDS, 0.2)
+
+    def close(self, parts: int) -> None:
+        """Close all parts; from the return on, no further invocation enters."""
+        for number in range(parts):
+            try:
+                with doing(f"close the gate in the journal table {self._journal}"):
+                    self._dynamodb.update_item(**self._set_open(number, False))
+            except SealiftError as error:
+                # A part that has gone lets nobody in.
+                if error.code != "ConditionalCheckFailedException":
+                    raise
+
+    def wait_until_empty(self, function_timeout: float) -> None:
+        """Wait until nothing is in flight, after the gate was closed and the mapping disabled.
+
+        No invocation outlives the function's timeout, so this ends.
+        """
+        give_up = time.monotonic() + function_timeout + DEAD_AFTER_TIMEOUT
+        while (state := self.read()) and state.in_flight(function_timeout) and time.monotonic() < give_up:
+            time.sleep(0.25)
+
+    def delete(self, parts: int) -> None:
+        """Delete all parts."""
+        for number in reversed(range(parts)):
+            with doing(f"delete the gate from the journal table {self._journal}"):
+                self._dynamodb.delete_item(TableName=self._journal, Key=self._key(number))
+
+    def _key(self, number: int) -> dict[str, Any]:
+        return to_item({"migration": f"{self._prefix}#{number}", "entry": ENTRY})
+
+    def _read_part(self, number: int) -> tuple[dict[str, Any] | None, float]:
+        try:
+            with doing(f"read the gate in the journal table {self._journal}"):
+                answer = self._dynamodb.get_item(TableName=self._journal, Key=self._key(number), ConsistentRead=True)
+        except SealiftError as error:
+            if error.missing:
+                return None, time.time()
+            raise
+        if "Item" not in answer:
+            return None, _date_of(answer)
+        part = from_item(answer["Item"])
+        if part.get("version") != VERSION:
+            raise SealiftError(
+                f"The journal table {self._journal} holds a gate of version {part.get('version')} "
+                f"({self._prefix}#{number}); "
+                f"this release of sealift.dynamodb understands version {VERSION} only. Nothing was changed. Another "
+                "release began this migration: install that one (or a newer one) and run the same command again."
+            )
+        return part, _date_of(answer)
+
+    def _create_part(self, number: int) -> bool:
+        values = {"open": False, "running": {}, "blocked": {}, "invocations": 0, "records": 0, "version": VERSION}
+        try:
+            with doing(f"create the gate in the journal table {self._journal}"):
+                self._dynamodb.put_item(
+                    TableName=self._journal,
+                    Item=self._key(number) | to_item(values),
+                    ConditionExpression="attribute_not_exists(migration)",
+                )
+        except SealiftError as error:
+            if error.code == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+    def _set_open(self, number: int, value: bool) -> dict[str, Any]:
+        return {
+            "TableName": self._journal,
+            "Key": self._key(number),
+            "UpdateExpression": "SET #open = :value",
+            "ConditionExpression": "attribute_exists(migration)",
+            "ExpressionAttributeNames": {"#open": "open"},
+            "ExpressionAttributeValues": to_item({":value": value}),
+        }
+
+
+def _merge(parts: list[dict[str, Any]], at: float) -> GateState:
+    return GateState(
+        parts=len(parts),
+        open_parts=sum(bool(part["open"]) for part in parts),
+        invocations=sum(part["invocations"] for part in parts),
+        records=sum(part["records"] for part in parts),
+        at=at,
+        running={
+            request_id: Invocation(float(entry["since"]), float(entry["oldest"]))
+            for part in parts
+            for request_id, entry in part["running"].items()
+        },
+        blocked={number: float(created) for part in parts for number, created in part["blocked"].items()},
+    )
+
+
+def _date_of(answer: dict[str, Any]) -> float:
+    """Return when AWS answered by its own clock, which the caller's may be far from."""
+    date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
+    return parsedate_to_datetime(date).timestamp() if date else time.time()
+
+
+def _cancellation_codes(error: SealiftError) -> set[str]:
+    response: dict[str, Any] = getattr(error.__cause__, "response", {})
+    return {reason.get("Code", "None") for reason in response.get("CancellationReasons", [])}
