@@ -6,6 +6,8 @@
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -15,7 +17,7 @@ Item = dict[str, AttributeValue]
 
 
 def to_attribute(value: Any) -> AttributeValue:
-    """Return the AttributeValue of None, bool, int, float, str, list or dict."""
+    """Return the AttributeValue of None, bool, int, float, str, bytes, list or dict."""
     match value:
         case None:
             return {"NULL": True}
@@ -25,6 +27,8 @@ def to_attribute(value: Any) -> AttributeValue:
             return {"N": format(Decimal(str(value)), "f")}
         case str():
             return {"S": value}
+        case bytes():
+            return {"B": value}
         case list() | tuple():
             return {"L": [to_attribute(element) for element in value]}
         case Mapping():

@@ -6,6 +6,8 @@
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
 from typing import Any
@@ -40,6 +42,15 @@ def run_module(module: AnsibleAWSModule, use_case: Callable[[AnsibleAWSModule], 
     except SealiftError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
+
+
+def refuse_out_of_range(module: AnsibleAWSModule, ranges: dict[str, tuple[int, int | None]]) -> None:
+    """Fail where a number that the user gave is below its least or above its greatest value (None: no limit)."""
+    for option, (least, greatest) in ranges.items():
+        value = module.params[option]
+        if value is not None and not least <= value <= (value if greatest is None else greatest):
+            limits = f"at least {least}" if greatest is None else f"{least} to {greatest}"
+            module.fail_json(msg=f"{option} is {value}, and must be {limits}. Nothing was changed.")
 
 
 def with_diff(module: AnsibleAWSModule, result: dict[str, Any], before: Any, after: Any) -> dict[str, Any]:

@@ -1,0 +1,116 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One process at a time: a lease on a journal entry.
+
+Two seeds of one table must never write at the same time: the first to end would start replication while the other
+still writes what it had read before. A run that was killed can't say so, and its writes may still be under way. So
+the owner renews the lease, and stops writing by itself long before the lease ends; whoever wants it watches it
+unchanged for its whole length first. Only lengths of time are compared, never two machines' clocks.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal, LostRaceError
+
+LEASE_SECONDS = 30.0
+RENEW_SECONDS = 4.0
+
+# After this long without a renewal no request is begun any more. The longest request (connect and read time-out,
+# tried once) must fit between it and the lease's end.
+WRITE_SECONDS = 12.0
+LONGEST_REQUEST = {"connect_timeout": 3, "read_timeout": 10, "retries": {"mode": "standard", "total_max_attempts": 1}}
+
+
+class Lease:
+    """A lease on one entry of the journal, with the attributes owner and heartbeat.
+
+    :param clock: seconds, monotonic.
+    :param sleep: waits for so many seconds.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        entry: str,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._journal = journal
+        self._entry = entry
+        self._clock = clock
+        self._sleep = sleep
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._heartbeat = 0
+        self._renewed_at = 0.0
+
+    def take(self, values: Mapping[str, Any]) -> None:
+        """Take the lease, writing values into the entry in the same step.
+
+        :raises SealiftError: another run holds the lease, and lives.
+        """
+        held = self._journal.get(self._entry) or {}
+        if held.get("owner"):
+            self._outlive(held)
+        self._heartbeat = (held.get("heartbeat") or 0) + 1
+        expected = {name: held.get(name) for name in ("owner", "heartbeat", "state")}
+        self._write(dict(values) | {"owner": self._owner, "heartbeat": self._heartbeat}, expected)
+
+    def renew_if_due(self, values: Mapping[str, Any]) -> None:
+        """Renew the lease, with values, once it is time to; a fault that passes before the lease ends is none."""
+        age = self._clock() - self._renewed_at
+        if age < RENEW_SECONDS:
+            return
+        try:
+            self._write(dict(values) | {"heartbeat": self._heartbeat + 1}, {"owner": self._owner})
+        except SealiftError as error:
+            if not error.retryable or age >= LEASE_SECONDS:
+                raise
+        else:
+            self._heartbeat += 1
+
+    def give_back(self, values: Mapping[str, Any]) -> None:
+        """End the lease, writing values in the same step."""
+        self._write(dict(values) | {"owner": ""}, {"owner": self._owner})
+
+    def allows_writing(self) -> bool:
+        """Tell whether a request may still be begun under this lease."""
+        return self._clock() - self._renewed_at < WRITE_SECONDS
+
+    def _write(self, values: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+        # The lease runs from before the request: its answer may have been long under way.
+        began = self._clock()
+        try:
+            self._journal.update(self._entry, values, expected)
+        except LostRaceError as error:
+            raise self._busy("another process") from error
+        self._renewed_at = began
+
+    def _outlive(self, held: Mapping[str, Any]) -> None:
+        """Wait until the holder has not renewed for a whole lease."""
+        began = self._clock()
+        while self._clock() - began < LEASE_SECONDS:
+            self._sleep(1.0)
+            now = self._journal.get(self._entry) or {}
+            if not now.get("owner"):
+                return
+            if (now["owner"], now["heartbeat"]) != (held["owner"], held["heartbeat"]):
+                host, pid, _ = now["owner"].rsplit(":", 2)
+                raise self._busy(f"process {pid} on {host}")
+
+    def _busy(self, who: str) -> SealiftError:
+        table = self._journal.migration.rsplit("/", 1)[-1]
+        return SealiftError(
+            f"The seed of table {table} is being run by {who}. Nothing is lost, and this run changed nothing. Let "
+            "that one end, or stop it, and run the same command again."
+        )

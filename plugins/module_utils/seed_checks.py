@@ -1,0 +1,142 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What must be true for a seed to begin, or to go on.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description
+from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import duration_text, estimate_seed
+from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import RESTART, Identity
+from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import stream_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import spec_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import find_table, is_empty, key_names
+
+
+class FinalError(SealiftError):
+    """Going on with this seed makes no sense any more; the message says what does."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The two tables as they were when the run began."""
+
+    source: Description
+    target: Description
+    identity: Identity
+
+
+def read_tables(dynamodb: Client, source: Description, target_name: str) -> Tables:
+    """Return both tables, refusing a pair that a seed can't be run on."""
+    name = source["TableName"]
+    stream = stream_of(source)
+    if stream is None:
+        raise SealiftError(
+            f"Table {name} has no stream, so changes made during the seed would be lost. Nothing was changed. Enable "
+            f"it first: ansible-playbook sealift.dynamodb.migrate -e table={name} --tags stream,clone,replicate"
+        )
+    target = find_table(dynamodb, target_name)
+    if target is None:
+        raise SealiftError(
+            f"There is no target table {target_name} to copy {name} into. Nothing was changed. Create it first: "
+            f"ansible-playbook sealift.dynamodb.migrate -e table={name} --tags clone"
+        )
+    left, right = (_typed_keys(table) for table in (source, target))
+    if left != right:
+        raise SealiftError(
+            f"Table {target_name} has another key schema than {name}. Nothing was changed. Choose another name for the "
+            "clone (playbook: target_table) and run the clone stage."
+        )
+    return Tables(source, target, Identity(source["TableId"], stream["arn"], target_name, target["TableId"]))
+
+
+def _typed_keys(table: Description) -> list[tuple[str, str]]:
+    types = dict(spec_of(table, ()).attributes)
+    return [(name, types[name]) for name in key_names(table)]
+
+
+def refuse_running_replication(dynamodb: Client, journal: str, tables: Tables) -> None:
+    """Replication must be armed, so that no change is missed later, and must not run, so that none is lost now."""
+    name = tables.source["TableName"]
+    gate = Gate(dynamodb, journal, tables.source["TableArn"]).read()
+    if gate is None:
+        raise SealiftError(
+            f"Replication of table {name} is not armed. Nothing was changed. Deploy it first: ansible-playbook "
+            f"sealift.dynamodb.migrate -e table={name} --tags replicate"
+        )
+    if not gate.closed:
+        raise SealiftError(
+            f"Replication of table {name} is running, and a seed beside it could bring back what was deleted. Nothing "
+            f"was changed. Begin the seed again, which pauses replication first: {RESTART.format(table=name)}"
+        )
+
+
+def refuse_foreign_items(dynamodb: Client, tables: Tables, entry: dict[str, Any] | None) -> None:
+    """Refuse a target that holds items and was not written by an earlier seed of this migration."""
+    ours = entry is not None and entry.get("target_table_id") == tables.identity.target_table_id
+    if not ours and not is_empty(dynamodb, tables.identity.target):
+        raise SealiftError(
+            f"Table {tables.identity.target} holds items that the migration of {tables.source['TableName']} did not "
+            "write. Nothing was changed. Choose another name for the clone (playbook: target_table), or empty or "
+            f"delete {tables.identity.target} if nobody needs its items, and run the command again."
+        )
+
+
+def refuse_long_seed(tables: Tables, max_write_units: int | None) -> None:
+    """Refuse a seed that by estimate leaves too little time for the replay."""
+    capacity = spec_of(tables.target, ()).provisioned
+    estimate = estimate_seed(
+        tables.source.get("ItemCount", 0),
+        tables.source.get("TableSizeBytes", 0),
+        capacity.write if capacity else None,
+        max_write_units,
+    )
+    if not Deadline(0).may_begin(estimate.seconds):
+        raise SealiftError(
+            f"The seed of table {tables.source['TableName']} would take about {duration_text(estimate.seconds)}, and "
+            "it must not take more than 18 h: the stream drops changes after 24 h, and they must be replayed before "
+            "that. Nothing was changed. Raise max_write_units or the target's write capacity and run the same command "
+            "again."
+        )
+
+
+def refuse_late(table: str, deadline: Deadline, now: float) -> None:
+    """Refuse a seed whose changes the stream will have dropped before they can be replayed.
+
+    :param now: seconds since the epoch.
+    """
+    if not deadline.may_enable(now):
+        raise FinalError(
+            f"The seed of table {table} is past its deadline ({clock_time(deadline.enable_before)}): it began at "
+            f"{clock_time(deadline.began_at)}, and the stream drops changes after 24 h. Nothing is lost: the source is "
+            f"untouched. Begin the seed again: {RESTART.format(table=table)}"
+        )
+
+
+def refuse_replaced(dynamodb: Client, tables: Tables) -> None:
+    """Refuse to go on where a table or the stream is not the one that the seed began with."""
+    name, identity = tables.source["TableName"], tables.identity
+    source, target = find_table(dynamodb, name), find_table(dynamodb, identity.target)
+    if source is None or source["TableId"] != identity.source_table_id:
+        raise FinalError(
+            f"The seed of table {name} stopped: the source was deleted. What was copied until then is in "
+            f"{identity.target}. Find out who deleted it, and restore it from a backup if that was a mistake."
+        )
+    again = f"Nothing is lost: the source is untouched. Begin again: {RESTART.format(table=name)}"
+    stream = stream_of(source)
+    if stream is None or stream["arn"] != identity.stream_arn:
+        raise FinalError(
+            f"The seed of table {name} stopped: the source's stream was disabled or replaced, so changes made "
+            f"meanwhile may be in no stream. {again}"
+        )
+    if target is None or target["TableId"] != identity.target_table_id or target["TableStatus"] == "DELETING":
+        raise FinalError(f"The seed of table {name} stopped: its target {identity.target} was deleted. {again}")

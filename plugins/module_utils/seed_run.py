@@ -1,0 +1,179 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of a seed: takes the lease, copies under it, and says in the journal how it ended.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import client
+from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import LONGEST_REQUEST, Lease
+from ansible_collections.sealift.dynamodb.plugins.module_utils.progress import Progress
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_checks import (
+    FinalError,
+    Tables,
+    refuse_late,
+    refuse_replaced,
+    refuse_running_replication,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_engine import Engine, Job
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import (
+    COMPLETE,
+    ENTRY,
+    RUNNING,
+    Action,
+    Totals,
+    segment_count,
+    segments_from,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_names
+
+_GUARD_SECONDS = 10.0
+_KEPT = "What has been copied is kept: the same command goes on from there."
+_OWN_OF_THE_ENTRY = frozenset({"migration", "entry", "version", "updated_at", "owner", "heartbeat"})
+
+
+class SeedRun:
+    """One run of a seed.
+
+    :param entry: the journal's entry; empty where no seed was ever begun.
+    :param now: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        module: AnsibleAWSModule,
+        journal: Journal,
+        tables: Tables,
+        action: Action,
+        entry: dict[str, Any],
+        now: Callable[[], float],
+    ) -> None:
+        self._module = module
+        self._journal = journal
+        self._tables = tables
+        self._now = now
+        self._dynamodb = client(module, "dynamodb")
+        self._lease = Lease(journal, ENTRY)
+        self._guarded_at = time.monotonic()
+        self._began = time.monotonic()
+        self._state = self._begun(entry) if action is Action.BEGIN else self._resumed(entry)
+        self._deadline = Deadline(self._state["began_at"])
+        self._progress = Progress(
+            module.params["status_path"], tables.source.get("ItemCount", 0), self._deadline.enable_before
+        )
+
+    def run(self) -> dict[str, Any]:
+        """Copy, and return the journal's entry as it is in the end."""
+        self._lease.take(self._state)
+        engine = self._engine()
+        try:
+            # Somebody may have started it between this run's look at the gate and its taking the lease.
+            refuse_running_replication(self._dynamodb, self._journal.table, self._tables)
+            if self._state["sweep"]:
+                engine.sweep()
+                self._state["sweep"] = False
+            totals = engine.copy()
+            self._guard()
+        except SealiftError as error:
+            raise self._ended(error, engine.totals) from error
+        after = self._state | self._counts(totals) | {"state": COMPLETE, "complete_at": self._now()}
+        self._lease.give_back(after)
+        return after
+
+    @property
+    def _name(self) -> str:
+        return str(self._tables.source["TableName"])
+
+    def _begun(self, entry: dict[str, Any]) -> dict[str, Any]:
+        workers = self._module.params["workers"]
+        count = segment_count(
+            self._tables.source.get("TableSizeBytes", 0), workers, self._module.params["total_segments"]
+        )
+        # A target that an earlier seed has written to may hold keys that the source has no more.
+        return {
+            "state": RUNNING,
+            "seed": uuid.uuid4().hex,
+            "began_at": self._now(),
+            "total_segments": count,
+            "sweep": bool(entry),
+            "runs": 1,
+            "seconds": 0.0,
+        } | asdict(self._tables.identity)
+
+    @staticmethod
+    def _resumed(entry: dict[str, Any]) -> dict[str, Any]:
+        kept = {name: value for name, value in entry.items() if name not in _OWN_OF_THE_ENTRY}
+        return kept | {"runs": entry["runs"] + 1}
+
+    def _engine(self) -> Engine:
+        params = self._module.params
+        job = Job(
+            source=self._name,
+            target=self._tables.identity.target,
+            key_names=key_names(self._tables.source),
+            seed=self._state["seed"],
+            total_segments=self._state["total_segments"],
+            workers=params["workers"],
+            page_items=params["page_items"],
+            max_read_units=params["max_read_units"],
+            max_write_units=params["max_write_units"],
+        )
+        dynamodb = client(self._module, "dynamodb", max_pool_connections=job.workers + 2, **LONGEST_REQUEST)
+        journal = Journal(dynamodb, self._journal.table, self._journal.migration)
+        segments = segments_from(journal.entries("segment#"), job.seed, job.total_segments)
+        return Engine(job, dynamodb, journal, self._lease, segments, self._watch)
+
+    def _watch(self, totals: Totals) -> None:
+        self._progress.report(totals, self._state["total_segments"])
+        self._lease.renew_if_due(self._counts(totals))
+        if time.monotonic() - self._guarded_at >= _GUARD_SECONDS:
+            self._guarded_at = time.monotonic()
+            try:
+                self._guard()
+            except SealiftError as error:
+                if not error.retryable:
+                    raise
+
+    def _guard(self) -> None:
+        """Stop where going on is senseless: a table or the stream was replaced, or the deadline has passed."""
+        refuse_late(self._name, self._deadline, self._now())
+        refuse_replaced(self._dynamodb, self._tables)
+
+    def _ended(self, error: SealiftError, totals: Totals) -> SealiftError:
+        """Give the lease back and return the error to show; a missing table is told by the name of what is gone."""
+        if error.missing:
+            try:
+                self._guard()
+            except SealiftError as reason:
+                error = reason
+        try:
+            self._lease.give_back(self._counts(totals))
+        except SealiftError:
+            # The lease ends by itself; what went wrong first is what the user must know.
+            self._module.debug("the lease could not be given back")
+        return error if isinstance(error, FinalError) else SealiftError(f"{error} {_KEPT}")
+
+    def _counts(self, totals: Totals) -> dict[str, Any]:
+        return {
+            "items_read": totals.items,
+            "items_written": totals.items,
+            "bytes": totals.size,
+            "read_units": totals.read_units,
+            "write_units": totals.write_units,
+            "segments_done": totals.segments_done,
+            "seconds": round(self._state["seconds"] + time.monotonic() - self._began, 1),
+        }
