@@ -1,0 +1,60 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this help
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+.PHONY: venv
+venv: ## Make .venv: every tool at its locked version, the collection linked in (PYTHON=…, 3.11 or newer)
+	@command -v $(PYTHON) >/dev/null || { echo "Sealift needs Python 3.11 or newer; there is no $(PYTHON). Name another one: make venv PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) tests/tools/venv.py $(VENV)
+
+.PHONY: demo
+demo: venv ## Migrate a table under live writes on an emulator, and prove the result
+	@$(BIN)/python -m tests.demo
+
+.PHONY: test
+test: venv ## Run every check and test (WORKERS=2)
+	$(PYTEST) --numprocesses $(WORKERS) --dist worksteal
+
+.PHONY: test-all
+test-all: ## Run every check and test on both ends of the range, Python 3.11 and 3.13
+	@$(PYTHON) -m tests.tools.test_all
+
+# The parts of `make test`. More of pytest's options: make unit ARGS="-k canonical -x"
+
+.PHONY: lint sanity build molecule integration
+lint: ## ruff, mypy, ansible-lint, changelog and documentation
+sanity: ## ansible-test sanity
+build: ## Build the collection and install it into an empty path
+molecule: ## The roles' molecule scenarios
+integration: ## ansible-test integration, every target
+lint sanity build molecule integration: venv
+	$(PYTEST) tests/checks/test_$@.py $(ARGS)
+
+.PHONY: unit emulator e2e
+unit: ## Pure logic
+emulator: ## The emulator's own tests
+e2e: ## Whole migrations on the emulator
+unit emulator e2e: venv
+	$(PYTEST) tests/$@ $(ARGS)
+
+.PHONY: lock
+lock: ## Resolve requirements/direct.txt anew for both ends of the range
+	@$(PYTHON) -m tests.tools.lock
+
+.PHONY: clean
+clean: ## Delete all that these targets made
+	rm -rf .venv .venv-* build dist .ansible .cache .mypy_cache .pytest_cache .ruff_cache tests/output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
