@@ -10,6 +10,8 @@ tables' size: the scans wait while too many doubts are open.
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
 
+from __future__ import annotations
+
 import queue
 import threading
 import time
@@ -121,7 +123,7 @@ class Comparison:
         items = [0, 0]
         try:
             while scans and not self._stop.is_set():
-                side = window.behind if len(scans) == len(Side) else next(iter(scans))
+                side = window.next_side() if len(scans) == len(Side) else next(iter(scans))
                 page = next(scans[side], None)
                 if page is None:
                     del scans[side]

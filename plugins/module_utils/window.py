@@ -10,11 +10,15 @@ decides how many keys are doubtful, never what the answer is.
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from enum import IntEnum
 
 # A key takes one place for each so many bytes begun, so that a window of 2 KB keys needs no more memory than others.
 _BYTES_A_PLACE = 256
+# So many average gaps without a meeting are no chance any more.
+_GAPS = 5
 
 
 class Side(IntEnum):
@@ -37,17 +41,29 @@ class Window:
         self._waiting: tuple[OrderedDict[bytes, bytes], OrderedDict[bytes, bytes]] = (OrderedDict(), OrderedDict())
         self._taken = 0
         self._doubtful: list[bytes] = []
+        # Of the page that is being added: items, those that met a twin, and the place of the last that did.
+        self._side = Side.TARGET
+        self._page_items = self._met = self._last_met = 0
 
-    @property
-    def behind(self) -> Side:
-        """The side with fewer items waiting: its scan is to be read next, to keep the two in step."""
-        source, target = self._waiting
-        return Side.SOURCE if len(source) <= len(target) else Side.TARGET
+    def next_side(self) -> Side:
+        """Return whose page is to be read next, to keep the two in step; to be asked once a page.
+
+        A side whose items meet waiting twins is behind the other one. It has overtaken the other when its page ends
+        with far more items that met none than lay between those that did.
+        """
+        unmet = self._page_items - self._last_met
+        if unmet * self._met >= _GAPS * self._last_met:
+            self._side = Side(1 - self._side)
+        self._page_items = self._met = self._last_met = 0
+        return self._side
 
     def add(self, side: Side, key: bytes, image: bytes) -> None:
         """Let an item meet its twin, or wait for it."""
+        self._page_items += 1
         twin = self._waiting[1 - side].pop(key, None)
         if twin is not None:
+            self._met += 1
+            self._last_met = self._page_items
             self._taken -= _places(key)
             if twin != image:
                 self._doubtful.append(key)
@@ -76,7 +92,7 @@ class Window:
 
     def _push_out(self) -> None:
         """Push out the oldest item of the side on which more of them wait."""
-        key, _ = self._waiting[1 - self.behind].popitem(last=False)
+        key, _ = max(self._waiting, key=len).popitem(last=False)
         self._taken -= _places(key)
         self._doubtful.append(key)
 

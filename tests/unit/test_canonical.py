@@ -1,0 +1,250 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Equal forms for equal values, and for nothing else."""
+
+import random
+import string
+from collections.abc import Callable
+from decimal import Context, Decimal
+from typing import Any
+
+import pytest
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import (
+    KeyForm,
+    canonical_number,
+    item_hash,
+    presentable,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+
+EXACT = Context(prec=400, Emax=10_000, Emin=-10_000)
+
+
+def same(one: Any, other: Any) -> bool:
+    return item_hash({"a": one}) == item_hash({"a": other})
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["1", "1.0", "1E0", "1e0", "01", "10E-1", "0.1E1", "+1", "1.000000000000000000000"],
+        ["0", "-0", "0.0", "-0.0", "0E5", "00", "-0E-130"],
+        ["-12.5", "-12.50", "-125E-1", "-0.125e2"],
+        ["100", "1E2", "1E+2", "100.00", "0100"],
+        ["1E125", "10E124", "1" + "0" * 125],
+        ["-1E-130", "-0.1E-129", "-0." + "0" * 129 + "1"],
+        ["9" * 38, "9" * 38 + ".0", "0" + "9" * 38, ".".join(["9", "9" * 37]) + "E37"],
+        ["0." + "1" * 38, "1" * 38 + "E-38"],
+        [".5", "0.5", "5E-1"],
+    ],
+)
+def test_numbers_are_compared_by_value(texts: list[str]) -> None:
+    assert len({canonical_number(text) for text in texts}) == 1
+    assert all(same({"N": texts[0]}, {"N": text}) for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1", "-1"),
+        ("1", "10"),
+        ("1E125", "1E124"),
+        ("9" * 38, "9" * 37 + "8"),
+        ("0." + "1" * 37 + "1", "0." + "1" * 37 + "2"),
+        ("1E-130", "0"),
+        ("12", "1.2"),
+        ("9007199254740993", "9007199254740992"),
+    ],
+)
+def test_different_numbers_differ(one: str, other: str) -> None:
+    assert not same({"N": one}, {"N": other})
+
+
+def test_canonical_numbers_agree_with_exact_arithmetic() -> None:
+    chance = random.Random(1)
+    for _ in range(3000):
+        digits = "".join(chance.choices("0123456789", k=chance.randint(1, 38)))
+        point = chance.randint(0, len(digits))
+        text = f"{chance.choice(['', '-', '+'])}{digits[:point]}.{digits[point:]}E{chance.randint(-120, 80)}"
+        canonical = canonical_number(text)
+        assert EXACT.create_decimal(canonical) == EXACT.create_decimal(text)
+        assert canonical_number(canonical) == canonical
+        assert canonical_number(format(EXACT.create_decimal(text), "f")) == canonical
+
+
+@pytest.mark.parametrize("text", ["", "abc", "1.2.3", "-", ".", "٣", "1 2", "NaN", "Infinity"])
+def test_what_is_no_number_is_an_error_that_does_not_tell_the_value(text: str) -> None:
+    with pytest.raises(SealiftError) as caught:
+        canonical_number(text)
+    assert not text or text in {".", "-"} or text not in str(caught.value)
+
+
+DIFFERENT: list[dict[str, Any]] = [
+    {"S": "1"},
+    {"N": "1"},
+    {"B": b"1"},
+    {"S": ""},
+    {"B": b""},
+    {"NULL": True},
+    {"BOOL": True},
+    {"BOOL": False},
+    {"L": []},
+    {"M": {}},
+    {"L": [{"S": "1"}]},
+    {"L": [{"S": "1"}, {"S": "1"}]},
+    {"L": [{"L": []}]},
+    {"L": [{"L": []}, {"L": []}]},
+    {"L": [{"L": [{"L": []}]}]},
+    {"L": [{"S": "a"}, {"S": "b"}]},
+    {"L": [{"S": "b"}, {"S": "a"}]},
+    {"L": [{"S": "ab"}]},
+    {"L": [{"S": "a"}, {"S": ""}, {"S": "b"}]},
+    {"M": {"a": {"S": "b"}}},
+    {"M": {"ab": {"S": ""}}},
+    {"M": {"a": {"S": ""}, "b": {"S": ""}}},
+    {"M": {"": {"S": "ab"}}},
+    {"M": {"a": {"M": {"b": {"S": "c"}}}}},
+    {"M": {"a": {"M": {}}, "b": {"S": "c"}}},
+    {"SS": ["1"]},
+    {"NS": ["1"]},
+    {"BS": [b"1"]},
+    {"SS": ["a", "b"]},
+    {"SS": ["ab"]},
+    {"BS": [b"a", b"b"]},
+    {"BS": [b"ab"]},
+    {"NS": ["1", "2"]},
+    {"NS": ["12"]},
+    {"S": "é"},
+    {"S": "e\u0301"},
+    {"S": "\x00"},
+    {"B": b"\x00"},
+    {"B": b"\xff"},
+]
+
+
+def test_no_two_different_values_share_a_hash() -> None:
+    hashes = {item_hash({"a": value}) for value in DIFFERENT}
+    assert len(hashes) == len(DIFFERENT)
+
+
+def test_the_attributes_of_an_item_cannot_be_shifted() -> None:
+    items: list[dict[str, Any]] = [
+        {},
+        {"a": {"S": ""}},
+        {"a": {"S": ""}, "b": {"S": ""}},
+        {"ab": {"S": ""}},
+        {"a": {"S": "b"}},
+        {"a": {"M": {"b": {"S": ""}}}},
+        {"b": {"S": "a"}},
+    ]
+    assert len({item_hash(item) for item in items}) == len(items)
+
+
+def test_sets_and_maps_have_no_order() -> None:
+    assert same({"SS": ["a", "b", ""]}, {"SS": ["", "b", "a"]})
+    assert same({"BS": [b"\x01", b"\x00\x01"]}, {"BS": [b"\x00\x01", b"\x01"]})
+    assert same({"NS": ["10", "9", "-1.0"]}, {"NS": ["-1", "9.0", "1E1"]})
+    assert same({"M": {"x": {"N": "1"}, "y": {"S": ""}}}, {"M": {"y": {"S": ""}, "x": {"N": "1.0"}}})
+
+
+def text(chance: random.Random) -> str:
+    return "".join(chance.choices(string.printable + "äß\u20ac😀", k=chance.randint(0, 12)))
+
+
+def number(chance: random.Random) -> str:
+    return str(chance.randint(-(10**38) + 1, 10**38 - 1) if chance.random() < 0.5 else chance.randint(-50, 50))
+
+
+MAKERS: dict[str, Callable[[random.Random], Any]] = {
+    "S": text,
+    "N": number,
+    "B": lambda chance: chance.randbytes(chance.randint(0, 12)),
+    "BOOL": lambda chance: chance.random() < 0.5,
+    "NULL": lambda chance: True,
+    "SS": lambda chance: list({text(chance) for _ in range(4)}),
+    "NS": lambda chance: list({number(chance) for _ in range(4)}),
+    "BS": lambda chance: list({chance.randbytes(chance.randint(0, 6)) for _ in range(4)}),
+}
+
+
+def value(chance: random.Random, depth: int) -> dict[str, Any]:
+    if depth and chance.random() < 0.4:
+        elements = [value(chance, depth - 1) for _ in range(chance.randint(0, 4))]
+        return {"L": elements} if chance.random() < 0.5 else {"M": {text(chance): element for element in elements}}
+    kind = chance.choice(list(MAKERS))
+    return {kind: MAKERS[kind](chance)}
+
+
+def rewritten(chance: random.Random, one: dict[str, Any]) -> dict[str, Any]:
+    """The same value in another order and with other texts of its numbers."""
+    ((kind, content),) = one.items()
+    match kind:
+        case "N":
+            return {kind: chance.choice([content, f"{content}.0", f"{content}0E-1", f"{Decimal(content):E}"])}
+        case "L":
+            return {kind: [rewritten(chance, element) for element in content]}
+        case "M":
+            return {kind: rewritten_map(chance, content)}
+        case "SS" | "BS":
+            return {kind: chance.sample(content, len(content))}
+        case "NS":
+            return {kind: [rewritten(chance, {"N": member})["N"] for member in chance.sample(content, len(content))]}
+    return one
+
+
+def rewritten_map(chance: random.Random, values: dict[str, Any]) -> dict[str, Any]:
+    return {name: rewritten(chance, values[name]) for name in chance.sample(list(values), len(values))}
+
+
+def test_any_item_equals_itself_rewritten_and_no_other() -> None:
+    chance = random.Random(7)
+    seen: dict[bytes, dict[str, Any]] = {}
+    for index in range(1500):
+        item = {"pk": {"N": str(index)}} | {f"a{place}": value(chance, 4) for place in range(chance.randint(0, 5))}
+        digest = item_hash(item)
+        assert item_hash(rewritten_map(chance, item)) == digest
+        assert digest not in seen
+        assert len(digest) == 16
+        seen[digest] = item
+
+
+def test_thirty_two_levels() -> None:
+    deep: dict[str, Any] = {"N": "1.0"}
+    other: dict[str, Any] = {"N": "1"}
+    wrong: dict[str, Any] = {"N": "2"}
+    for level in range(32):
+        deep, other, wrong = ({"M": {"a": inner}} if level % 2 else {"L": [inner]} for inner in (deep, other, wrong))
+    assert same(deep, other)
+    assert not same(deep, wrong)
+
+
+def test_a_type_that_boto3_does_not_know_is_an_error() -> None:
+    with pytest.raises(SealiftError, match="Upgrade boto3"):
+        item_hash({"a": {"SDK_UNKNOWN_MEMBER": {"name": "F32"}}})
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"pk": {"S": "user#1"}},
+        {"pk": {"S": "ü€"}, "sk": {"N": "-12.5"}},
+        {"pk": {"B": b"\x00\xffN"}, "sk": {"S": "S\x00"}},
+        {"pk": {"N": "0"}, "sk": {"B": b"SNB"}},
+    ],
+)
+def test_a_key_can_be_read_again(key: dict[str, Any]) -> None:
+    form = KeyForm(list(key))
+    assert form.decode(form.encode(key | {"other": {"S": "x"}})) == key
+
+
+def test_keys_are_equal_by_value_and_not_across_their_parts() -> None:
+    form = KeyForm(["pk", "sk"])
+    assert form.encode({"pk": {"N": "1"}, "sk": {"S": "a"}}) == form.encode({"sk": {"S": "a"}, "pk": {"N": "1.0"}})
+    assert form.encode({"pk": {"S": "ab"}, "sk": {"S": "c"}}) != form.encode({"pk": {"S": "a"}, "sk": {"S": "bc"}})
+    assert form.encode({"pk": {"S": "1"}, "sk": {"S": ""}}) != form.encode({"pk": {"N": "1"}, "sk": {"S": ""}})
+
+
+def test_a_key_is_shown_as_json() -> None:
+    assert presentable({"pk": {"B": b"\x00\xff"}, "sk": {"N": "1"}}) == {"pk": {"B": "AP8="}, "sk": {"N": "1"}}

@@ -1,0 +1,162 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A doubt ends when nothing is lost, and is a difference when something may be; with tables in simulated time."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.doubts import Difference, Doubts, Images
+
+KEY = b"key"
+MAX_LAG = 60.0
+READ_SECONDS = 0.005
+
+History = Callable[[float], bytes | None]
+
+
+@pytest.fixture(autouse=True)
+def _the_same_chance_every_time() -> None:
+    random.seed(1)
+
+
+class World:
+    """Two tables whose one item is a function of the time, which passes by reading and waiting."""
+
+    def __init__(self, source: History, target: History, max_lag: float = MAX_LAG) -> None:
+        self.now = 0.0
+        self.reads = 0
+        self.doubts = Doubts(self._reader(source), self._reader(target), max_lag, 100, lambda: self.now)
+
+    def _reader(self, history: History) -> Callable[[list[bytes]], Images]:
+        def read(keys: list[bytes]) -> Images:
+            self.now += READ_SECONDS
+            self.reads += 1
+            image = history(self.now)
+            return {} if image is None else dict.fromkeys(keys, image)
+
+        return read
+
+    def run(self) -> dict[bytes, Difference]:
+        self.doubts.begin([KEY])
+        while (wait := self.doubts.wait()) is not None:
+            self.now += wait
+            self.doubts.round()
+        return self.doubts.differences
+
+
+def always(image: bytes | None) -> History:
+    return lambda now: image
+
+
+def counter(period: float) -> History:
+    """A new image every period seconds."""
+    return lambda now: b"%d" % (now // period)
+
+
+def behind(history: History, lag: float, batch: float = 0.0) -> History:
+    """What a replication with that lag has written, in batches of that many seconds."""
+    return lambda now: history((now - lag) // batch * batch if batch else now - lag)
+
+
+def test_equal_keys_are_read_once() -> None:
+    world = World(always(b"1"), always(b"1"))
+    assert world.run() == {}
+    assert world.reads == 2
+
+
+def test_a_key_that_both_lack_is_equal() -> None:
+    assert World(always(None), always(None)).run() == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "difference"),
+    [
+        (b"1", None, Difference.MISSING),
+        (None, b"1", Difference.EXTRA),
+        (b"1", b"2", Difference.CHANGED),
+    ],
+)
+def test_what_stays_different_is_a_difference_when_the_lag_has_passed(
+    source: bytes | None, target: bytes | None, difference: Difference
+) -> None:
+    world = World(always(source), always(target))
+    assert world.run() == {KEY: difference}
+    assert MAX_LAG <= world.now < MAX_LAG + 1
+    assert world.reads < 60
+
+
+@pytest.mark.parametrize("arrives", [0.1, 5.0, MAX_LAG - 0.001])
+def test_a_write_on_its_way_is_no_difference(arrives: float) -> None:
+    assert World(always(b"2"), lambda now: b"2" if now >= arrives else b"1").run() == {}
+
+
+def test_a_delete_on_its_way_is_no_difference() -> None:
+    assert World(always(None), lambda now: None if now >= 9 else b"1").run() == {}
+
+
+def test_without_a_lag_three_rounds_decide() -> None:
+    world = World(always(b"1"), always(b"2"), max_lag=0)
+    assert world.run() == {KEY: Difference.CHANGED}
+    assert world.now < 1
+
+
+@pytest.mark.parametrize("period", [0.003, 0.01, 0.1, 1.0, 7.0])
+@pytest.mark.parametrize(("lag", "batch"), [(0.2, 0.0), (0.3, 1.0), (2.5, 1.0), (10.0, 1.0)])
+def test_a_key_that_never_rests_is_no_difference_while_the_target_follows(
+    period: float, lag: float, batch: float
+) -> None:
+    source = counter(period)
+    assert World(source, behind(source, lag, batch)).run() == {}
+
+
+@pytest.mark.parametrize("period", [0.01, 0.1, 1.0])
+def test_a_key_that_never_rests_is_a_difference_while_the_target_stands_still(period: float) -> None:
+    assert World(counter(period), always(b"-1")).run() == {KEY: Difference.CHANGED}
+
+
+@pytest.mark.parametrize("period", [0.01, 0.1, 1.0])
+def test_a_target_that_moves_but_holds_what_the_source_never_held_is_a_difference(period: float) -> None:
+    source = counter(period)
+    follower = behind(source, 0.5)
+    assert World(source, lambda now: b"spoilt " + (follower(now) or b"")).run() == {KEY: Difference.CHANGED}
+
+
+def test_a_key_that_comes_to_rest_on_a_lost_write_is_a_difference() -> None:
+    """The last write before the compare was lost: the target rests on the image before it, for ever."""
+    source = counter(0.5)
+    assert World(lambda now: b"last", lambda now: source(min(now, 3.0))).run() == {KEY: Difference.CHANGED}
+
+
+def test_a_key_deleted_and_put_again_all_the_time_is_no_difference() -> None:
+    def source(now: float) -> bytes | None:
+        return None if int(now / 0.05) % 2 else b"%d" % int(now / 0.1)
+
+    assert World(source, behind(source, 1.3)).run() == {}
+
+
+def test_a_key_doubted_twice_is_counted_once() -> None:
+    world = World(always(b"1"), always(None), max_lag=0)
+    world.doubts.begin([KEY])
+    world.doubts.begin([KEY])
+    assert len(world.doubts) == 1
+    assert world.run() == {KEY: Difference.MISSING}
+    world.doubts.begin([KEY])
+    assert len(world.doubts) == 0
+    assert world.doubts.begun == 1
+
+
+def test_batches_are_no_larger_than_asked() -> None:
+    sizes: list[int] = []
+
+    def read(keys: list[bytes]) -> Images:
+        sizes.append(len(keys))
+        return {}
+
+    doubts = Doubts(read, read, 60, 100, lambda: 0.0)
+    doubts.begin(b"%d" % number for number in range(250))
+    while doubts.wait() is not None:
+        doubts.round()
+    assert sizes == [100, 100, 100, 100, 50, 50]
