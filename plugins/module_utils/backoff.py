@@ -7,6 +7,7 @@ A table under load throttles for minutes and then goes on; a fixed number of tri
 
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
+
 from __future__ import annotations
 
 import random

@@ -5,6 +5,7 @@
 
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence

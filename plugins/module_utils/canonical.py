@@ -12,6 +12,7 @@ would round what DynamoDB stores exactly.
 
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
+
 from __future__ import annotations
 
 from base64 import b64encode

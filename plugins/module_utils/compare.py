@@ -13,6 +13,7 @@ user chooses otherwise, at twice the price; the doubtful are read strongly alway
 
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
+
 from __future__ import annotations
 
 import json
