@@ -112,6 +112,9 @@ class Faults:
     def clear(self) -> None:
         self._rules.clear()
 
+    def __bool__(self) -> bool:
+        return bool(self._rules)
+
     def describe(self) -> list[dict[str, Any]]:
         return [dict(vars(rule)) for rule in self._rules]
 

@@ -10,13 +10,24 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.emulator.aws import Cloud
 from tests.emulator.launcher import Emulator
 from tests.emulator.settings import Settings
 
-__all__ = ["emulator", "name", "no_aws_configuration", "shared_emulator", "slow_emulator"]
+__all__ = [
+    "cloud",
+    "emulator",
+    "name",
+    "no_aws_configuration",
+    "shared_emulator",
+    "shared_slow_emulator",
+    "slow_cloud",
+    "slow_emulator",
+]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,16 +56,16 @@ def emulator(shared_emulator: Emulator) -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="session")
-def _shared_slow_emulator(no_aws_configuration: None) -> Iterator[Emulator]:
+def shared_slow_emulator(no_aws_configuration: None) -> Iterator[Emulator]:
     with Emulator(Settings(transition_seconds=1.0, poller_start_seconds=1.0)) as emulator:
         yield emulator
 
 
 @pytest.fixture
-def slow_emulator(_shared_slow_emulator: Emulator) -> Iterator[Emulator]:
+def slow_emulator(shared_slow_emulator: Emulator) -> Iterator[Emulator]:
     """An emulator where transitions take a second, as new for every test."""
-    yield _shared_slow_emulator
-    _shared_slow_emulator.reset()
+    yield shared_slow_emulator
+    shared_slow_emulator.reset()
 
 
 @pytest.fixture
@@ -62,3 +73,15 @@ def name(request: pytest.FixtureRequest) -> str:
     """A name that no other test uses, good for tables, functions and queues."""
     stem = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name).strip("-")[:32]
     return f"{stem}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def cloud(emulator: Emulator, tmp_path: Path, name: str) -> Cloud:
+    """Clients and short ways to resources, in the emulator where transitions take no time."""
+    return Cloud(emulator, tmp_path, name)
+
+
+@pytest.fixture
+def slow_cloud(slow_emulator: Emulator, tmp_path: Path, name: str) -> Cloud:
+    """The same where transitions take a second."""
+    return Cloud(slow_emulator, tmp_path, name)

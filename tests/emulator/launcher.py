@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The parent's side: starts an emulator, knows its endpoint, stops it."""
 
+import functools
 import json
 import os
 import selectors
@@ -163,16 +164,21 @@ class Emulator:
         inherited = os.environ if base is None else base
         return {name: value for name, value in inherited.items() if not name.startswith("AWS_")} | self.variables()
 
-    def client(self, service: str, **options: Any) -> Any:
+    @functools.cached_property
+    def _session(self) -> Any:
         # Not above: the server imports this package too, and starts faster without boto3.
         import boto3
-        from botocore.config import Config
 
-        session: Any = boto3.session.Session(
+        return boto3.session.Session(
             aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=self.region
         )
+
+    def client(self, service: str, **options: Any) -> Any:
+        """A client that does not retry, so that a test sees each error; `config=` says otherwise."""
+        from botocore.config import Config
+
         options.setdefault("config", Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=60))
-        return session.client(service, endpoint_url=self.endpoint, **options)
+        return self._session.client(service, endpoint_url=self.endpoint, **options)
 
     def reset(self) -> None:
         """As it was at the start: no resource, no fault, the first settings."""

@@ -6,6 +6,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 # "The total size of the events array cannot exceed 6 MB."
@@ -31,6 +32,7 @@ class Record:
     def key(self) -> str:
         return json.dumps(self.event["dynamodb"]["Keys"], sort_keys=True)
 
+    @cached_property
     def payload_bytes(self) -> int:
         return len(json.dumps(self.event, separators=(",", ":")))
 

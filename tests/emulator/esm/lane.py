@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One lane of a mapping: batches of records, one after the other, so that a key's order is kept."""
 
+import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ministack.core.responses import request_scope
@@ -32,15 +33,17 @@ class Lane:
         self._finish = finish
         self._report = report
         self._records: deque[Record] = deque()
+        self._bytes = 0
         self._parts: list[Batch] = []
         self._stopped = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"lane-{mapping.uuid}", daemon=True)
         self._thread.start()
 
-    def add(self, records: Iterable[Record]) -> None:
+    def add(self, records: Sequence[Record]) -> None:
         with self._changed:
             self._records.extend(records)
+            self._bytes += sum(record.payload_bytes for record in records)
             self._changed.notify()
 
     def stop(self) -> None:
@@ -68,17 +71,17 @@ class Lane:
             return None if self._stopped else Batch(self._take())
 
     def _full(self) -> bool:
-        return len(self._records) >= self._mapping.batch_size or (
-            sum(record.payload_bytes() for record in self._records) >= PAYLOAD_BYTES
-        )
+        return len(self._records) >= self._mapping.batch_size or self._bytes >= PAYLOAD_BYTES
 
     def _take(self) -> list[Record]:
         taken: list[Record] = []
-        size = 0
+        room = PAYLOAD_BYTES
         while self._records and len(taken) < self._mapping.batch_size:
-            size += self._records[0].payload_bytes()
-            if taken and size > PAYLOAD_BYTES:
+            size = self._records[0].payload_bytes
+            if taken and size > room:
                 break
+            room -= size
+            self._bytes -= size
             taken.append(self._records.popleft())
         return taken
 
@@ -140,14 +143,17 @@ class Lane:
     def _drop_old(self, batch: Batch, last: dict[str, Any] | None) -> None:
         """Removes the records at the batch's beginning that are past the mapping's limit or the stream's retention."""
         now = time.time()
-        limit, retention = self._mapping.maximum_record_age, STATE.settings.retention_seconds
-        for seconds in sorted(({limit} if limit >= 0 else set()) | {retention}):
-            old = sum(1 for record in batch.records if record.age(now) > seconds)
-            if old:
-                dropped, batch.records[:] = batch.records[:old], batch.records[old:]
-                reporting.give_up(self._mapping, dropped, "RecordAgeExceeded", batch.invocations, last)
-                self._done(dropped)
-                return
+        limit = self._mapping.maximum_record_age
+        self._done(self._cut(batch, STATE.settings.retention_seconds, now))
+        if limit >= 0 and (dropped := self._cut(batch, limit, now)):
+            reporting.give_up(self._mapping, dropped, "RecordAgeExceeded", batch.invocations, last)
+            self._done(dropped)
+
+    @staticmethod
+    def _cut(batch: Batch, seconds: float, now: float) -> list[Record]:
+        old = list(itertools.takewhile(lambda record: record.age(now) > seconds, batch.records))
+        del batch.records[: len(old)]
+        return old
 
     def _done(self, records: list[Record]) -> None:
         self._finish([record.position for record in records])

@@ -8,13 +8,24 @@ ministack looks its handlers up by their module's names at each call, so replaci
 
 import asyncio
 
-from tests.emulator.patches import gateway, kms, lambda_workers, mappings, reads, streams, tables, writes
+from tests.emulator.patches import (
+    alarms,
+    gateway,
+    kms,
+    lambda_workers,
+    mappings,
+    reads,
+    settings,
+    streams,
+    tables,
+    writes,
+)
 from tests.emulator.state import STATE
 from tests.emulator.transitions import tick
 
 
 def apply() -> asyncio.Future[None]:
     """Puts every patch in place; what is returned keeps time until it is cancelled."""
-    for patch in (kms, tables, streams, reads, writes, lambda_workers, mappings, gateway):
+    for patch in (kms, tables, streams, reads, writes, lambda_workers, mappings, alarms, gateway, settings):
         patch.apply()
-    return asyncio.ensure_future(tick(STATE.transitions.settle, streams.expire_items))
+    return asyncio.ensure_future(tick(STATE.transitions.settle, streams.expire_items, alarms.evaluate_all))

@@ -15,7 +15,7 @@ from ministack.core.router import detect_service, extract_access_key_id
 
 from tests.emulator.answers import Answer, refusal
 from tests.emulator.faults import Call, Rule
-from tests.emulator.patches import streams
+from tests.emulator.patches import settings, streams
 from tests.emulator.patches.requests import held_back, refuses, table_names, with_unprocessed
 from tests.emulator.state import STATE
 
@@ -58,6 +58,7 @@ def _administered(method: str, what: str, data: Any) -> dict[str, Any]:
             streams.age(data["table"], float(data["seconds"]))
         case _:
             raise ValueError(f"there is no {method} /_sealift/{what}")
+    settings.apply()
     return asdict(STATE.settings)
 
 
@@ -69,7 +70,7 @@ async def dispatch(
     method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]], request_id: str
 ) -> Answer:
     STATE.transitions.settle()
-    if not STATE.faults.describe():
+    if not STATE.faults:
         return await _dispatch(method, path, headers, body, query, request_id)
 
     service = detect_service(method, path, headers, app._routing_params(method, path, headers, body, query))

@@ -47,10 +47,6 @@ class Page:
     closed: bool
 
 
-def exists(arn: str) -> bool:
-    return span(arn) is not None
-
-
 def span(arn: str) -> tuple[int, int, bool] | None:
     """The first position, the position after the last, and whether it is closed; None once the stream has gone."""
     page = read(arn, 0, None)
@@ -60,7 +56,6 @@ def span(arn: str) -> tuple[int, int, bool] | None:
 def read(arn: str, position: int, limit: int | None) -> Page | None:
     """The records from a position on; what is trimmed is skipped."""
     name = arn.partition(":table/")[2].partition("/")[0]
-    dynamodb._STREAM_RETENTION_SECONDS = STATE.settings.retention_seconds
     with STATE.stream_lock:
         table = dynamodb._tables.get(name) or {}
         specification = table.get("StreamSpecification") or {}
@@ -79,7 +74,6 @@ def emit_stream_event(name: str, event: str, old: Any, new: Any, replicate: bool
     """A stream that is still ENABLING records nothing: who does not wait for it loses changes, as on AWS."""
     table = dynamodb._tables.get(name)
     with STATE.stream_lock:
-        dynamodb._STREAM_RETENTION_SECONDS = STATE.settings.retention_seconds
         if table is None or not table.get(STREAM_STARTING):
             _emit_stream_event(name, event, old, new, replicate)
             return

@@ -210,6 +210,9 @@ def table_description(name: str) -> dict[str, Any]:
     if table.get("LatestStreamArn"):
         description["LatestStreamArn"] = table["LatestStreamArn"]
         description["LatestStreamLabel"] = table["LatestStreamLabel"]
+    if table["TableStatus"] == "CREATING":
+        indexes = description.get("GlobalSecondaryIndexes") or []
+        description["GlobalSecondaryIndexes"] = [{**index, "IndexStatus": "CREATING"} for index in indexes]
     if table["TableStatus"] == "ACTIVE" and inaccessible_key(table):
         description["TableStatus"] = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
     return description
