@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What every module of this collection supports."""
 
+from __future__ import annotations
+
 
 class ModuleDocFragment:
     """Attributes in common; a module's own text may follow in its notes."""

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The journal option, the same in every module that reads or writes it."""
 
+from __future__ import annotations
+
 
 class ModuleDocFragment:
     """Where a migration's state lives."""

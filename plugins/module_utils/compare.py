@@ -34,6 +34,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.comparison import
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.doubts import Difference
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import find_table, get_table, key_names
 
@@ -50,8 +51,11 @@ def compare_tables(module: AnsibleAWSModule) -> dict[str, Any]:
     _refuse_out_of_range(module.params)
     dynamodb = client(module, "dynamodb", max_pool_connections=2 * MAX_THREADS)
     source = get_table(dynamodb, module.params["source"])
-    if module.check_mode and find_table(dynamodb, module.params["target"]) is None:
+    replicated = not module.params["require_replication"] or _replicated(module, dynamodb, source)
+    if module.check_mode and not (replicated and find_table(dynamodb, module.params["target"])):
         return _not_compared(source, module.params["target"])
+    if not replicated:
+        raise _not_replicated(source)
     target = get_table(dynamodb, module.params["target"])
     _refuse_unlike(source, target)
     spec = _spec(module, source, target)
@@ -65,6 +69,21 @@ def compare_tables(module: AnsibleAWSModule) -> dict[str, Any]:
         }
         _write_down(Journal(dynamodb, module.params["journal"], source["TableArn"]), entry)
     return result
+
+
+def _replicated(module: AnsibleAWSModule, dynamodb: Client, source: Description) -> bool:
+    gate = Gate(dynamodb, module.params["journal"], source["TableArn"]).read()
+    return gate is not None and gate.open
+
+
+def _not_replicated(source: Description) -> SealiftError:
+    name = source["TableName"]
+    return SealiftError(
+        f"Changes of table {name} are not being replicated, so a comparison would only tell how far behind the target "
+        "is. "
+        f"Nothing was changed. Complete the seed, which starts replication: ansible-playbook sealift.dynamodb.migrate "
+        f"-e table={name} --tags seed"
+    )
 
 
 def _refuse_out_of_range(params: dict[str, Any]) -> None:
@@ -193,7 +212,8 @@ def _not_compared(source: Description, target: str) -> dict[str, Any]:
     return {
         "changed": False,
         "clean": None,
-        "msg": f"Table {target} does not exist yet. Once it does, it will be compared with {source['TableName']}.",
+        "msg": f"Table {target} will be compared with {source['TableName']} once it has been seeded and is replicated "
+        "to.",
     }
 
 

@@ -6,6 +6,8 @@
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -9,6 +9,8 @@ are the seed's positions, without which a Scan cannot resume.
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any

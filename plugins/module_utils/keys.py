@@ -6,6 +6,8 @@
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client

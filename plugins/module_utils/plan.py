@@ -6,6 +6,8 @@
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
 
+from __future__ import annotations
+
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,12 +26,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import (
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import Key, resolve_key
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import Names, gate_key, replication_names
-from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import (
-    READERS_PER_SHARD,
-    Stream,
-    predicted_stream,
-)
-from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import consumers_of, stream_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import READERS_PER_SHARD, predicted_stream
+from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import Stream, consumers_of, stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import Throughput, spec_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
@@ -166,7 +164,19 @@ def _plan(facts: Facts, function_keys: list[str]) -> dict[str, Any]:
         "estimate": asdict(facts.estimate),
         "stages": _stages(facts),
         "problems": _problems(facts),
+        "summary": _summary(facts),
     }
+
+
+def _summary(facts: Facts) -> list[str]:
+    """Return the plan as lines to read."""
+    source, estimate = facts.source, facts.estimate
+    lines = [
+        f"{source['TableName']}: about {estimate.items} items, {size_text(estimate.bytes)}, key {_key_text(source)}; "
+        f"clone: {facts.target_name}",
+    ]
+    lines += [f"{each['stage']}: {each['does']}" for each in _stages(facts)]
+    return lines + [f"PROBLEM with {problem}" for problem in _problems(facts)]
 
 
 def _key_text(table: Description) -> str:

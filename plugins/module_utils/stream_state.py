@@ -6,6 +6,8 @@
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -41,9 +43,10 @@ def manage_stream(module: AnsibleAWSModule) -> dict[str, Any]:
     consumers = consumers_of(client(module, "lambda"), before["arn"]) if before else []
     if module.params["state"] == "enabled":
         refuse_full_stream(module.params["table"], consumers, module.params["reader"])
-        after = _enabled(module, dynamodb, description)
+        after: Stream | None = _enabled(module, dynamodb, description)
     else:
-        after = _disabled(module, dynamodb, description)
+        _disable(module, dynamodb, description)
+        after = None
     result = {
         "changed": (before is None) != (after is None),
         "stream": after,
@@ -85,7 +88,7 @@ def _enabled(module: AnsibleAWSModule, dynamodb: Client, description: Descriptio
     return stream
 
 
-def _disabled(module: AnsibleAWSModule, dynamodb: Client, description: Description) -> None:
+def _disable(module: AnsibleAWSModule, dynamodb: Client, description: Description) -> None:
     table = description["TableName"]
     if stream_of(description) and not module.check_mode:
         wait_for_active(dynamodb, table, module.params["wait_timeout"])

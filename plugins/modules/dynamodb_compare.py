@@ -3,6 +3,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 ---
 module: dynamodb_compare
@@ -59,6 +61,10 @@ options:
         a copy that had not received the write yet; that takes a write less than a few seconds old.
     type: bool
     default: true
+  require_replication:
+    description: Whether to fail where this migration's replication is not running.
+    type: bool
+    default: false
 notes:
   - The outcome is written into the journal (counts, no keys) if the journal exists, except in check mode.
   - Check mode compares like a real run. Where the target does not exist yet, it only says so, and RV(clean) is null.
@@ -199,6 +205,7 @@ def main() -> None:
         "max_lag": {"type": "float", "default": 60},
         "max_read_units": {"type": "float"},
         "consistent_read": {"type": "bool", "default": True},
+        "require_replication": {"type": "bool", "default": False},
         "journal": JOURNAL_OPTION,
     }
     module = AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True)

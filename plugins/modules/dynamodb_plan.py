@@ -3,6 +3,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 ---
 module: dynamodb_plan
@@ -118,6 +120,11 @@ plan:
       description: What each stage will do (stage, does).
       type: list
       elements: dict
+      returned: always
+    summary:
+      description: The plan as lines to read.
+      type: list
+      elements: str
       returned: always
     problems:
       description: What will make a stage fail unless it is mended before.
