@@ -26,7 +26,7 @@ demo: venv ## Migrate a table under live writes on an emulator, and prove the re
 
 .PHONY: test
 test: venv ## Run every check and test (WORKERS=2)
-	$(PYTEST) --numprocesses $(WORKERS) --dist worksteal
+	$(PYTEST) --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: test-all
 test-all: ## Run every check and test on both ends of the range, Python 3.11 and 3.13
