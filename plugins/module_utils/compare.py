@@ -80,9 +80,8 @@ def _not_replicated(source: Description) -> SealiftError:
     name = source["TableName"]
     return SealiftError(
         f"Changes of table {name} are not being replicated, so a comparison would only tell how far behind the target "
-        "is. "
-        f"Nothing was changed. Complete the seed, which starts replication: ansible-playbook sealift.dynamodb.migrate "
-        f"-e table={name} --tags seed"
+        "is. Nothing was changed. Complete the seed, which starts replication: ansible-playbook "
+        f"sealift.dynamodb.migrate -e table={name} --tags seed"
     )
 
 
@@ -209,11 +208,11 @@ def _message(spec: Spec, outcome: Outcome, differences: dict[str, dict[str, Any]
 
 
 def _not_compared(source: Description, target: str) -> dict[str, Any]:
+    name = source["TableName"]
     return {
         "changed": False,
         "clean": None,
-        "msg": f"Table {target} will be compared with {source['TableName']} once it has been seeded and is replicated "
-        "to.",
+        "msg": f"Table {target} will be compared with {name} once it has been seeded and is replicated to.",
     }
 
 

@@ -67,7 +67,7 @@ options:
     default: false
 notes:
   - The outcome is written into the journal (counts, no keys) if the journal exists, except in check mode.
-  - Check mode compares like a real run. Where the target does not exist yet, it only says so, and RV(clean) is null.
+  - Check mode compares like a real run. Where there is nothing to compare yet, it only says so, and RV(clean) is null.
 attributes:
   diff_mode:
     description: Nothing is changed, so there is nothing to show.
@@ -101,7 +101,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 clean:
-  description: Whether no key differs. Null in check mode where the target does not exist yet.
+  description: Whether no key differs. Null in check mode where there is nothing to compare yet.
   returned: success
   type: bool
   sample: true
