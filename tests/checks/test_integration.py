@@ -11,7 +11,7 @@ import yaml
 
 from tests.checks.commands import ROOT, check
 from tests.emulator import Emulator, Settings
-from tests.emulator.launcher import ACCESS_KEY, SECRET_KEY
+from tests.emulator.environment import ACCESS_KEY, SECRET_KEY
 from tests.tools import ansible_test
 
 TARGETS = sorted(path.name for path in (ROOT / "tests" / "integration" / "targets").glob("*") if path.is_dir())

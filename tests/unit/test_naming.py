@@ -1,0 +1,38 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names that fit every service's limits and are never shared by two tables."""
+
+import re
+
+import pytest
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import gate_key, replication_names
+
+ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/"
+
+
+@pytest.mark.parametrize("table", ["abc", "a.b_c-D9", "x" * 255, "." * 255])
+def test_names_fit_their_services(table: str) -> None:
+    names = replication_names(ARN + table)
+
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", names.function)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,80}", names.queue)
+    assert names.log_group == f"/aws/lambda/{names.function}"
+    assert len(set(names.alarms.values())) == len(names.alarms) == 4
+
+
+def test_no_two_tables_share_a_name() -> None:
+    long = "x" * 40
+    arns = [
+        ARN + long + "1",
+        ARN + long + "2",
+        ARN + "a.b",
+        ARN + "a-b",
+        ARN.replace("eu-west-1", "eu-west-2") + "a-b",
+        ARN.replace("1234", "4321") + "a-b",
+    ]
+
+    assert len({replication_names(arn).function for arn in arns}) == len(arns)
+    assert replication_names(arns[0], "reverse").function != replication_names(arns[0]).function
+    assert gate_key(arns[0], "reverse") != gate_key(arns[0])
