@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.emulator.launcher import ACCOUNT, Emulator
+from tests.emulator.environment import ACCOUNT
+from tests.emulator.launcher import Emulator
 
 T = TypeVar("T")
 

@@ -15,14 +15,17 @@ from pathlib import Path
 import pytest
 
 from tests.emulator.aws import Cloud
+from tests.emulator.dynamodb_local import DynamoDBLocal, DynamoDBLocalMissingError
 from tests.emulator.launcher import Emulator
 from tests.emulator.settings import Settings
 
 __all__ = [
     "cloud",
+    "dynamodb_local",
     "emulator",
     "name",
     "no_aws_configuration",
+    "shared_dynamodb_local",
     "shared_emulator",
     "shared_slow_emulator",
     "slow_cloud",
@@ -85,3 +88,23 @@ def cloud(emulator: Emulator, tmp_path: Path, name: str) -> Cloud:
 def slow_cloud(slow_emulator: Emulator, tmp_path: Path, name: str) -> Cloud:
     """The same where transitions take a second."""
     return Cloud(slow_emulator, tmp_path, name)
+
+
+@pytest.fixture(scope="session")
+def shared_dynamodb_local(no_aws_configuration: None) -> Iterator[DynamoDBLocal]:
+    try:
+        engine = DynamoDBLocal()
+        engine.start()
+    except DynamoDBLocalMissingError as missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture
+def dynamodb_local(shared_dynamodb_local: DynamoDBLocal) -> Iterator[DynamoDBLocal]:
+    """The session's DynamoDB Local, empty for every test. Skips without Java or npm, but fails where CI=true."""
+    yield shared_dynamodb_local
+    shared_dynamodb_local.reset()

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The parent's side: starts an emulator, knows its endpoint, stops it."""
 
-import functools
 import json
 import os
 import selectors
@@ -13,20 +12,14 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.emulator.environment import ACCOUNT, QUIET, REGION, SECRET_KEY, Endpoint
 from tests.emulator.settings import PARENT, PORT, SETTINGS, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-
-ACCOUNT = "123456789012"
-REGION = "eu-west-1"
-# Not as short as ministack's own "test": Ansible would blot that word out of every output.
-ACCESS_KEY = "emulator-access-key-without-meaning"
-SECRET_KEY = "emulator-secret-key-without-meaning"
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
@@ -36,7 +29,7 @@ class EmulatorError(Exception):
     """The emulator did not start, or refused what it was asked."""
 
 
-class Emulator:
+class Emulator(Endpoint):
     """An emulator of its own: port, folder, process. A context manager; ends with its parent in any case."""
 
     def __init__(
@@ -47,13 +40,12 @@ class Emulator:
         region: str = REGION,
         parent: int | None = None,
     ) -> None:
+        super().__init__(region)
         self.settings = settings or Settings()
-        self.region = region
         self._wanted_port = port
         self._parent = parent or os.getpid()
         self._process: subprocess.Popen[str] | None = None
         self._folder: Path | None = None
-        self.endpoint = ""
 
     def __enter__(self) -> Self:
         self.start()
@@ -111,7 +103,7 @@ class Emulator:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH") if name in os.environ}
         return {
             **kept,
-            **_quiet_aws(),
+            **QUIET,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "HOME": folder,
             "TMPDIR": folder,
@@ -145,40 +137,6 @@ class Emulator:
             self._process = None
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-
-    def variables(self) -> dict[str, str]:
-        """The variables that make boto3, and so every Ansible module, talk to this emulator and to nothing else."""
-        return {
-            **_quiet_aws(),
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-            "NO_PROXY": "127.0.0.1,localhost",
-            "no_proxy": "127.0.0.1,localhost",
-        }
-
-    def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
-        """A whole environment for a child: the base (default: this process's own) without any other AWS variable."""
-        inherited = os.environ if base is None else base
-        return {name: value for name, value in inherited.items() if not name.startswith("AWS_")} | self.variables()
-
-    @functools.cached_property
-    def _session(self) -> Any:
-        # Not above: the server imports this package too, and starts faster without boto3.
-        import boto3
-
-        return boto3.session.Session(
-            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=self.region
-        )
-
-    def client(self, service: str, **options: Any) -> Any:
-        """A client that does not retry, so that a test sees each error; `config=` says otherwise."""
-        from botocore.config import Config
-
-        options.setdefault("config", Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=60))
-        return self._session.client(service, endpoint_url=self.endpoint, **options)
 
     def reset(self) -> None:
         """As it was at the start: no resource, no fault, the first settings."""
@@ -221,11 +179,3 @@ class Emulator:
                 return json.loads(response.read() or b"{}")
         except urllib.error.HTTPError as error:
             raise EmulatorError(error.read().decode(errors="replace")) from error
-
-
-def _quiet_aws() -> dict[str, str]:
-    return {
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }

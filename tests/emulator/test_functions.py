@@ -4,7 +4,7 @@
 """What a function finds around it."""
 
 from tests.emulator.aws import Cloud
-from tests.emulator.launcher import ACCOUNT, REGION
+from tests.emulator.environment import ACCOUNT, REGION
 
 
 def test_the_event_is_lambdas(cloud: Cloud) -> None:

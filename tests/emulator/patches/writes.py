@@ -30,7 +30,8 @@ async def handle_request(
 ) -> Answer:
     if headers.get("x-amz-target", "").rpartition(".")[2] in _ITEM_OPERATIONS:
         if len(body) > _REQUEST_BYTES:
-            return refusal("RequestEntityTooLargeException", "Request size exceeds the limit of 16777216 bytes", 413)
+            # As DynamoDB Local answers, without a word.
+            return 413, {}, b""
         if refused := _table_refusal(body):
             return refused
     return await _handle_request(method, path, headers, body, query)

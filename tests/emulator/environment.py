@@ -1,0 +1,63 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The variables that make boto3, and so every Ansible module, talk to an emulator and to nothing else."""
+
+import functools
+import os
+from collections.abc import Mapping
+from typing import Any
+
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
+# Not as short as ministack's own "test": Ansible would blot that word out of every output.
+# DynamoDB Local takes letters and digits only.
+ACCESS_KEY = "EmulatorAccessKeyWithoutMeaning"
+SECRET_KEY = "EmulatorSecretKeyWithoutMeaning"
+
+QUIET = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+class Endpoint:
+    """Something that listens where AWS would."""
+
+    def __init__(self, region: str) -> None:
+        self.region = region
+        self.endpoint = ""
+
+    def variables(self) -> dict[str, str]:
+        return {
+            **QUIET,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
+        }
+
+    def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
+        """A whole environment for a child: the base (default: this process's own) without any other AWS variable."""
+        inherited = os.environ if base is None else base
+        return {name: value for name, value in inherited.items() if not name.startswith("AWS_")} | self.variables()
+
+    @functools.cached_property
+    def _session(self) -> Any:
+        # Not above: the server imports this package too, and starts faster without boto3.
+        import boto3
+
+        return boto3.session.Session(
+            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=self.region
+        )
+
+    def client(self, service: str, **options: Any) -> Any:
+        """A client that does not retry, so that a test sees each error; `config=` says otherwise."""
+        from botocore.config import Config
+
+        options.setdefault("config", Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=60))
+        return self._session.client(service, endpoint_url=self.endpoint, **options)
