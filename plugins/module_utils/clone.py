@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible.module_utils.common.dict_transformations import snake_dict_to_camel_dict
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.transformation import scrub_none_parameters
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, client, with_diff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
@@ -76,9 +77,9 @@ def _plan(module: AnsibleAWSModule, dynamodb: Client) -> Plan:
     source = get_table(dynamodb, name)
     key = resolve_key(client(module, "kms"), module.params["kms_key"], target)
     spec = spec_of(source, tags_of(dynamodb, source["TableArn"]))
-    overrides = snake_dict_to_camel_dict(module.params["overrides"] or {}, capitalize_first=True)
+    asked = scrub_none_parameters(module.params["overrides"] or {})
     # The names of tags are the user's own and no members of an API.
-    overrides["Tags"] = (module.params["overrides"] or {}).get("tags")
+    overrides = snake_dict_to_camel_dict(asked, capitalize_first=True) | {"Tags": asked.get("tags")}
     try:
         wanted = override(spec, overrides)
     except ValueError as error:
