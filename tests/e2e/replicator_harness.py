@@ -161,7 +161,7 @@ class Replication:
             EventSourceArn=self._stream_arn,
             Enabled=False,
             DestinationConfig={"OnFailure": {"Destination": attributes["QueueArn"]}},
-            **MAPPING_OPTIONS | options,
+            **MAPPING_OPTIONS | dict(options),
         )
         uuid = str(created["UUID"])
         wait_for("the mapping to be disabled", lambda: self._mapping_state(uuid) == "Disabled")

@@ -110,7 +110,7 @@ def test_without_new_images_the_source_is_read(emulator: Emulator, name: str, vi
     assert len(replication.wait_until_equal()) == 228
 
 
-def test_keys_that_come_back_unprocessed_or_throttled_are_read_again(emulator: Emulator, name: str) -> None:
+def test_throttled_reads_of_the_source_are_made_again(emulator: Emulator, name: str) -> None:
     replication = Replication(emulator, name, view_type="KEYS_ONLY")
     replication.put(*(item(number) for number in range(40)))
     emulator.inject(

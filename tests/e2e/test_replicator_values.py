@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.replicator_harness import Item, Replication, canonical
+from tests.e2e.replicator_harness import Item, Replication, canonical, wait_for
 from tests.emulator import Emulator
 
 BLOB = bytes(range(256))
@@ -54,7 +54,8 @@ def arrived(shared_emulator: Emulator) -> Iterator[dict[str, Item]]:
     replication.put(key("deleted") | {"value": {"S": "gone"}})
     replication.delete(key("deleted"))
     replication.start()
-    replication.wait_until_equal()
+    records = str(len(VALUES) + 3)
+    wait_for("all records to be applied", lambda: replication.gate()["records"]["N"] == records)
     yield replication.items(replication.target)
     shared_emulator.reset()
 

@@ -48,6 +48,26 @@ class Table:
         return {"UnprocessedItems": {"new": back} if back else {}}
 
 
+class Source(Table):
+    """Answers BatchGetItem with one item at a time, and hands the other keys back."""
+
+    def __init__(self, absent: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.absent = absent
+        self.reads: list[list[str]] = []
+
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        read = request["RequestItems"]["old"]
+        assert read["ConsistentRead"]
+        first, *others = read["Keys"]
+        self.reads.append([key["pk"]["S"] for key in read["Keys"]])
+        found = [] if first["pk"]["S"] in self.absent else [first | {"value": {"S": "of the source"}}]
+        return {
+            "Responses": {"old": found},
+            "UnprocessedKeys": {"old": {"Keys": others}} if others else {},
+        }
+
+
 class Clock:
     """A Lambda context whose time passes with each look at it."""
 
@@ -94,6 +114,13 @@ def test_writes_that_are_handed_back_are_sent_again() -> None:
     table = Table(script=[{"a", "c"}, {"c"}])
     assert run(table, [record(1, "a"), record(2, "b"), record(3, "c")]) == (None, None)
     assert table.requests == [["a", "b", "c"], ["a", "c"], ["c"]]
+
+
+def test_keys_that_are_handed_back_are_read_again_and_absent_items_are_deleted() -> None:
+    source = Source(absent=["b"])
+    assert run(source, [record(number, key, images=False) for number, key in enumerate("abc")]) == (None, None)
+    assert source.reads == [["a", "b", "c"], ["b", "c"], ["c"]]
+    assert [sorted(write) for write in source.held.values()] == [["PutRequest"], ["DeleteRequest"], ["PutRequest"]]
 
 
 @pytest.mark.parametrize(
