@@ -173,7 +173,7 @@ def _result(spec: Spec, outcome: Outcome, seconds: float) -> dict[str, Any]:
         "changed": False,
         "clean": outcome.complete and not outcome.differences,
         "complete": outcome.complete,
-        "items": dict(zip(("source", "target"), outcome.items, strict=True)),
+        "item_counts": dict(zip(("source", "target"), outcome.items, strict=True)),
         "reread": outcome.reread,
         "differences": differences,
         "seconds": round(seconds, 1),
@@ -185,7 +185,7 @@ def _result(spec: Spec, outcome: Outcome, seconds: float) -> dict[str, Any]:
 def _listed(spec: Spec, outcome: Outcome, kind: Difference) -> dict[str, Any]:
     keys = [key for key, difference in outcome.differences.items() if difference is kind]
     form = KeyForm(spec.key)
-    return {"count": len(keys), "keys": [presentable(form.decode(key)) for key in keys[:SHOWN_KEYS]]}
+    return {"count": len(keys), "first_keys": [presentable(form.decode(key)) for key in keys[:SHOWN_KEYS]]}
 
 
 def _message(spec: Spec, outcome: Outcome, differences: dict[str, dict[str, Any]]) -> str:
@@ -195,7 +195,7 @@ def _message(spec: Spec, outcome: Outcome, differences: dict[str, dict[str, Any]
         return f"Table {target} holds what {source} holds: {compared}."
     counts = ", ".join(f"{found['count']} {kind}" for kind, found in differences.items())
     named = "; ".join(
-        f"{kind} {', '.join(json.dumps(key) for key in found['keys'][:_NAMED_KEYS])}"
+        f"{kind} {', '.join(json.dumps(key) for key in found['first_keys'][:_NAMED_KEYS])}"
         for kind, found in differences.items()
         if found["count"]
     )
@@ -221,7 +221,7 @@ def _entry(result: dict[str, Any], source: Description, target: Description, beg
     return {
         "clean": result["clean"],
         "complete": result["complete"],
-        "items": result["items"],
+        "item_counts": result["item_counts"],
         "reread": result["reread"],
         **{kind.value: result["differences"][kind.value]["count"] for kind in Difference},
         "began_at": began_at.isoformat(timespec="seconds"),

@@ -110,7 +110,7 @@ complete:
   returned: when the tables were compared
   type: bool
   sample: true
-items:
+item_counts:
   description: Number of items scanned.
   returned: when the tables were compared
   type: dict
@@ -145,7 +145,7 @@ differences:
           type: int
           returned: always
           sample: 1
-        keys:
+        first_keys:
           description: The first 100 of them, as DynamoDB JSON (binaries in base64).
           type: list
           elements: dict

@@ -1,0 +1,32 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said about items and capacity is tested on two engines: each has its own gaps."""
+
+from typing import Any
+
+import pytest
+
+from tests.emulator.fixtures import (
+    dynamodb_local,
+    emulator,
+    name,
+    no_aws_configuration,
+    shared_dynamodb_local,
+    shared_emulator,
+)
+
+__all__ = [
+    "dynamodb_local",
+    "emulator",
+    "name",
+    "no_aws_configuration",
+    "shared_dynamodb_local",
+    "shared_emulator",
+]
+
+
+@pytest.fixture(params=["emulator", "dynamodb_local"])
+def dynamodb(request: pytest.FixtureRequest) -> Any:
+    """A client for each of the engines in turn, which are empty."""
+    return request.getfixturevalue(request.param).client("dynamodb")

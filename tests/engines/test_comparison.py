@@ -1,0 +1,291 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The compare on real engines: it finds every difference and nothing else, whatever the scans' order."""
+
+from __future__ import annotations
+
+import base64
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils import comparison
+from ansible_collections.sealift.dynamodb.plugins.module_utils.batch_get import BATCH_KEYS
+from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm
+from ansible_collections.sealift.dynamodb.plugins.module_utils.comparison import Comparison, Outcome, Scan, Spec
+from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import Page, pages
+from tests.engines.tables import Item, create, fill
+
+Found = dict[str, set[tuple[bytes, str]]]
+
+ITEMS = 400
+
+
+def item(number: int) -> Item:
+    return {
+        "pk": {"B": b"\x00\xff%d" % (number % 40)},
+        "sk": {"N": str(number)},
+        "name": {"S": f"name {number}"},
+        "empty": {"S": ""},
+        "price": {"N": "12.50"},
+        "flags": {
+            "M": {"on": {"BOOL": True}, "none": {"NULL": True}, "deep": {"L": [{"M": {"b": {"B": b"\x00\x01"}}}]}}
+        },
+        "tags": {"SS": ["red", "green", "blue"]},
+        "sizes": {"NS": ["1", "2.5", "-3"]},
+        "prints": {"BS": [b"\x00", b"\xff\x00"]},
+    }
+
+
+@pytest.fixture
+def tables(dynamodb: Any, name: str) -> tuple[str, str]:
+    return create(dynamodb, f"{name}-source"), create(dynamodb, f"{name}-target")
+
+
+def spec(tables: tuple[str, str], **changes: Any) -> Spec:
+    settings: dict[str, Any] = {
+        "key": ("pk", "sk"),
+        "total_segments": 3,
+        "window": 20_000,
+        "max_lag": 0,
+        "max_read_units": None,
+        "consistent": True,
+    }
+    return Spec(tables=tables, **(settings | changes))
+
+
+def found(outcome: Outcome) -> Found:
+    form = KeyForm(["pk", "sk"])
+    differences: Found = {"missing": set(), "extra": set(), "changed": set()}
+    for encoded, kind in outcome.differences.items():
+        key = form.decode(encoded)
+        differences[kind.value].add((key["pk"]["B"], key["sk"]["N"]))
+    return differences
+
+
+def name_of(number: int) -> tuple[bytes, str]:
+    return item(number)["pk"]["B"], str(number)
+
+
+CHANGES: list[Callable[[Item], Any]] = [
+    lambda one: one.update(price={"S": "12.50"}),
+    lambda one: one.update(price={"N": "12.500000000000000000000000000000000001"}),
+    lambda one: one.update(empty={"NULL": True}),
+    lambda one: one.update(empty={"B": b""}),
+    lambda one: one.pop("empty"),
+    lambda one: one.update(more={"S": ""}),
+    lambda one: one["flags"]["M"]["deep"]["L"][0]["M"].update(b={"B": b"\x00\x02"}),
+    lambda one: one["flags"]["M"].update(on={"BOOL": False}),
+    lambda one: one["flags"]["M"]["deep"]["L"].append({"NULL": True}),
+    lambda one: one.update(tags={"SS": ["red", "green"]}),
+    lambda one: one.update(tags={"L": [{"S": "red"}, {"S": "green"}, {"S": "blue"}]}),
+    lambda one: one.update(sizes={"SS": ["1", "2.5", "-3"]}),
+    lambda one: one.update(prints={"BS": [b"\x00", b"\xff\x01"]}),
+    lambda one: one.update(name={"B": one["name"]["S"].encode()}),
+    lambda one: one.update(name={"S": base64.b64encode(one["name"]["S"].encode()).decode()}),
+]
+SAME: list[Callable[[Item], Any]] = [
+    lambda one: one.update(price={"N": "12.5"}),
+    lambda one: one.update(price={"N": "1250E-2"}),
+    lambda one: one.update(tags={"SS": ["blue", "red", "green"]}),
+    lambda one: one.update(sizes={"NS": ["-3.0", "2.50", "1"]}),
+    lambda one: one.update(prints={"BS": [b"\xff\x00", b"\x00"]}),
+    lambda one: one.update(flags={"M": dict(reversed(one["flags"]["M"].items()))}),
+]
+
+
+def plant(dynamodb: Any, tables: tuple[str, str]) -> Found:
+    """Fill two tables that differ in every way, and return how."""
+    source, target = tables
+    items = {number: item(number) for number in range(ITEMS)}
+    fill(dynamodb, source, list(items.values()))
+    missing, changed = set(range(0, ITEMS, 30)), {}
+    for place, change in enumerate(CHANGES):
+        changed[7 + 20 * place] = change
+    for number, change in changed.items():
+        change(items[number])
+    for place, change in enumerate(SAME):
+        change(items[9 + 20 * place])
+    extra = {number: item(number) for number in range(ITEMS, ITEMS + 11)}
+    fill(dynamodb, target, [one for number, one in (items | extra).items() if number not in missing])
+    return {
+        "missing": {name_of(number) for number in missing},
+        "extra": {name_of(number) for number in extra},
+        "changed": {name_of(number) for number in changed},
+    }
+
+
+def in_order(*arguments: Any, **options: Any) -> Iterator[Page]:
+    return pages(*arguments, **options, limit=50)
+
+
+def shuffled(*arguments: Any, **options: Any) -> Iterator[Page]:
+    """A segment in another order with every scan."""
+    items = [one for page in pages(*arguments, **options) for one in page.items]
+    random.shuffle(items)
+    for start in range(0, len(items), 50):
+        yield Page(items[start : start + 50], None, 0.0, 0)
+
+
+def divided_otherwise(dynamodb: Any, table: str, segment: int, total_segments: int, **options: Any) -> Iterator[Page]:
+    """The target's segments are not those of the source."""
+    if table.endswith("source"):
+        yield from pages(dynamodb, table, segment, total_segments, **options)
+    elif segment == 0:
+        yield from pages(dynamodb, table, 0, 1, **options)
+
+
+@pytest.mark.parametrize("scan", [in_order, shuffled, divided_otherwise])
+@pytest.mark.parametrize("window", [0, 60, 20_000])
+def test_every_difference_and_nothing_else(dynamodb: Any, tables: tuple[str, str], window: int, scan: Scan) -> None:
+    planted = plant(dynamodb, tables)
+    outcome = Comparison(dynamodb, spec(tables, window=window), scan).run()
+    assert found(outcome) == planted
+    assert outcome.items == (ITEMS, ITEMS - len(planted["missing"]) + len(planted["extra"]))
+    assert outcome.complete
+    if window == 0:
+        assert outcome.reread >= ITEMS
+    elif window == 20_000 and scan is not divided_otherwise:
+        assert outcome.reread == sum(len(keys) for keys in planted.values())
+
+
+def test_equal_tables_are_clean_and_cost_one_scan_each(dynamodb: Any, tables: tuple[str, str]) -> None:
+    for table in tables:
+        fill(dynamodb, table, random.sample([item(number) for number in range(ITEMS)], ITEMS))
+    outcome = Comparison(dynamodb, spec(tables)).run()
+    assert not outcome.differences
+    assert outcome.reread == 0
+    assert all(0 < capacity < ITEMS for capacity in outcome.capacity)
+
+
+def test_empty_tables_are_equal(dynamodb: Any, tables: tuple[str, str]) -> None:
+    outcome = Comparison(dynamodb, spec(tables)).run()
+    assert outcome.items == (0, 0)
+    assert not outcome.differences
+
+
+def test_a_compare_ends_at_its_limit_of_differences(
+    dynamodb: Any, tables: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "MAX_DIFFERENCES", 100)
+    fill(dynamodb, tables[0], [item(number) for number in range(ITEMS)])
+    outcome = Comparison(dynamodb, spec(tables)).run()
+    assert not outcome.complete
+    assert 100 <= len(found(outcome)["missing"]) <= 200
+
+
+def test_the_scans_wait_while_too_many_doubts_are_open(
+    dynamodb: Any, tables: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "_MAX_OPEN_DOUBTS", 20)
+    planted = plant(dynamodb, tables)
+    assert found(Comparison(dynamodb, spec(tables, window=0), in_order).run()) == planted
+
+
+def test_read_units_are_limited(dynamodb: Any, tables: tuple[str, str]) -> None:
+    for table in tables:
+        fill(dynamodb, table, [item(number) for number in range(ITEMS)])
+    began = time.monotonic()
+    outcome = Comparison(dynamodb, spec(tables, window=0, max_read_units=150)).run()
+    # The first second's units are there at once, and the last batch may overdraw.
+    assert time.monotonic() - began >= (max(outcome.capacity) - 150 - BATCH_KEYS) / 150 > 1
+
+
+class Replication:
+    """Copies what is written to the source, in order and a while later, as a stream and its function do."""
+
+    def __init__(self, dynamodb: Any, tables: tuple[str, str], lag: float) -> None:
+        self._dynamodb = dynamodb
+        self._source, self._target = tables
+        self._lag = lag
+        self._changes: queue.Queue[tuple[float, str, Any] | None] = queue.Queue()
+        self._thread = threading.Thread(target=self._apply)
+
+    def __enter__(self) -> Replication:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stand_still()
+        self._thread.join()
+
+    def stand_still(self) -> None:
+        """Copy nothing that is written from now on."""
+        self._changes.put(None)
+
+    def put(self, item: Item) -> None:
+        self._dynamodb.put_item(TableName=self._source, Item=item)
+        self._changes.put((time.monotonic() + self._lag, "put", item))
+
+    def delete(self, item: Item) -> None:
+        key = {name: item[name] for name in ("pk", "sk")}
+        self._dynamodb.delete_item(TableName=self._source, Key=key)
+        self._changes.put((time.monotonic() + self._lag, "delete", key))
+
+    def _apply(self) -> None:
+        while change := self._changes.get():
+            due, kind, value = change
+            time.sleep(max(0.0, due - time.monotonic()))
+            if kind == "put":
+                self._dynamodb.put_item(TableName=self._target, Item=value)
+            else:
+                self._dynamodb.delete_item(TableName=self._target, Key=value)
+
+
+class Writer:
+    """Writes all the time, most often to one key, until it is left."""
+
+    def __init__(self, replication: Replication, numbers: list[int]) -> None:
+        self._replication = replication
+        self._numbers = numbers
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._write)
+        self.writes = 0
+
+    def __enter__(self) -> Writer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _write(self) -> None:
+        chance = random.Random(5)
+        while not self._stop.is_set():
+            number = self._numbers[0] if chance.random() < 0.6 else chance.choice(self._numbers)
+            one = item(number) | {"version": {"N": str(self.writes)}}
+            if number != self._numbers[0] and chance.random() < 0.3:
+                self._replication.delete(one)
+            else:
+                self._replication.put(one)
+            self.writes += 1
+
+
+@pytest.mark.parametrize("window", [0, 20_000])
+def test_a_live_table_shows_its_lost_writes_and_no_others(dynamodb: Any, tables: tuple[str, str], window: int) -> None:
+    planted = plant(dynamodb, tables)
+    touched = {int(number) for keys in planted.values() for _, number in keys}
+    written = [number for number in range(ITEMS) if number not in touched]
+    with Replication(dynamodb, tables, lag=0.3) as replication, Writer(replication, written[:150]) as writer:
+        outcome = Comparison(dynamodb, spec(tables, window=window, max_lag=6)).run()
+    assert found(outcome) == planted
+    assert writer.writes > 50
+
+
+def test_a_busy_key_whose_replication_stands_still_is_changed(dynamodb: Any, tables: tuple[str, str]) -> None:
+    for table in tables:
+        fill(dynamodb, table, [item(number) for number in range(20)])
+    with Replication(dynamodb, tables, lag=0) as replication:
+        replication.stand_still()
+        with Writer(replication, [3]) as writer:
+            while writer.writes < 5:
+                time.sleep(0.01)
+            outcome = Comparison(dynamodb, spec(tables, max_lag=2)).run()
+    assert found(outcome) == {"missing": set(), "extra": set(), "changed": {name_of(3)}}

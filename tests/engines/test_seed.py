@@ -1,0 +1,324 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The seed on real engines: every item, of every type, whatever interrupts it; and what it refuses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils import lease
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import Lease
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed import run_seed
+from tests.emulator import Emulator
+from tests.engines.tables import Item, create, fill
+
+JOURNAL = "journal-of-the-test"
+HOUR = 3600
+
+
+class Module:
+    """What a use case needs of an AnsibleAWSModule."""
+
+    _diff = True
+
+    def __init__(self, client: Any, source: str, target: str, *, check_mode: bool = False, **params: Any) -> None:
+        self._client = client
+        self.check_mode = check_mode
+        self.params: dict[str, Any] = {
+            "source": source,
+            "target": target,
+            "total_segments": 4,
+            "workers": 4,
+            "page_items": 50,
+            "max_read_units": None,
+            "max_write_units": None,
+            "restart": False,
+            "journal": JOURNAL,
+            "status_path": None,
+        } | params
+
+    def client(self, service: str, **_: Any) -> Any:
+        assert service == "dynamodb"
+        return self._client
+
+    def debug(self, message: str) -> None:
+        pass
+
+
+class Meddler:
+    """A client that lets the test step in before one of the calls."""
+
+    def __init__(self, client: Any, operation: str, call: int, meddle: Callable[[], None]) -> None:
+        self._client = client
+        self._operation = operation
+        self._call = call
+        self._meddle = meddle
+        self.calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+        if name != self._operation:
+            return method
+
+        def counted(**arguments: Any) -> Any:
+            self.calls += 1
+            if self.calls == self._call:
+                self._meddle()
+            return method(**arguments)
+
+        return counted
+
+
+def item(number: int) -> Item:
+    return {
+        "id": {"B": b"\x00\xff%d" % (number % 40)},
+        "at": {"N": str(number)},
+        "text": {"S": f"\x01é😀 {number}"},
+        "empty": {"S": ""},
+        "nothing": {"B": b""},
+        "exact": {"N": "12345678901234567890123456789012345678"},
+        "tiny": {"N": "1E-130"},
+        "null": {"NULL": True},
+        "deep": {
+            "M": {"list": {"L": [{"M": {"bytes": {"B": b"\x00\x01"}, "no": {"BOOL": False}}}, {"L": []}, {"M": {}}]}}
+        },
+        "strings": {"SS": ["", "b", "a"]},
+        "numbers": {"NS": ["1", "-2.5"]},
+        "binaries": {"BS": [b"", b"\x80"]},
+    }
+
+
+def items_of(client: Any, table: str) -> dict[tuple[Any, ...], Item]:
+    """Return all items by key, with sets in order: an engine may return them in any."""
+    found: dict[tuple[Any, ...], Item] = {}
+    for page in client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+        for each in page["Items"]:
+            for value in each.values():
+                for kind in value.keys() & {"SS", "NS", "BS"}:
+                    value[kind].sort()
+            found[each["id"]["B"], each["at"]["N"]] = each
+    return found
+
+
+@pytest.fixture
+def armed(dynamodb: Any, name: str) -> tuple[str, str]:
+    """Two tables, the source with a stream and 400 items, and a journal with a closed gate."""
+    source, target = create(dynamodb, f"{name}-s", "id:B at:N"), create(dynamodb, f"{name}-t", "id:B at:N")
+    stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    dynamodb.update_table(TableName=source, StreamSpecification=stream)
+    fill(dynamodb, source, [item(number) for number in range(400)])
+    create(dynamodb, JOURNAL, "migration:S entry:S")
+    Gate(dynamodb, JOURNAL, arn_of(dynamodb, source)).ensure(1)
+    return source, target
+
+
+def arn_of(client: Any, table: str) -> str:
+    return str(client.describe_table(TableName=table)["Table"]["TableArn"])
+
+
+def journal_of(client: Any, table: str) -> Journal:
+    return Journal(client, JOURNAL, arn_of(client, table))
+
+
+def seed(client: Any, tables: tuple[str, str], now: Callable[[], float] = time.time, **options: Any) -> dict[str, Any]:
+    return run_seed(Module(client, *tables, **options), now)  # type: ignore[arg-type]
+
+
+def test_every_item_of_every_type_arrives_once(dynamodb: Any, armed: tuple[str, str]) -> None:
+    predicted = seed(dynamodb, armed, check_mode=True)
+    assert items_of(dynamodb, armed[1]) == {}
+
+    done = seed(dynamodb, armed)
+
+    assert items_of(dynamodb, armed[1]) == items_of(dynamodb, armed[0])
+    assert done["items_read"] == done["items_written"] == predicted["items_written"] == 400
+    assert done["changed"] is predicted["changed"] is True
+    assert done["diff"] == predicted["diff"]
+    assert done["consumed"]["write"] == 400
+    assert (done["segments"], done["runs"]) == (4, 1)
+
+    again = seed(dynamodb, armed)
+
+    assert again == done | {"changed": False, "diff": again["diff"]}
+    assert again["diff"]["before"] == again["diff"]["after"]
+
+
+def test_items_whose_json_is_many_times_their_size_arrive(dynamodb: Any, armed: tuple[str, str]) -> None:
+    large = {"L": [{"NULL": True}] * 190_000}
+    fill_one_by_one = [item(1000 + number) | {"large": large} for number in range(6)]
+    for each in fill_one_by_one:
+        dynamodb.put_item(TableName=armed[0], Item=each)
+
+    assert seed(dynamodb, armed)["items_written"] == 406
+    assert items_of(dynamodb, armed[1]) == items_of(dynamodb, armed[0])
+
+
+def test_a_stopped_seed_goes_on_where_it_was(
+    dynamodb: Any, armed: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ansible_collections.sealift.dynamodb.plugins.module_utils.seed_engine.CHECKPOINT_SECONDS", 0)
+
+    def fail() -> None:
+        raise SealiftError("The network is gone.")
+
+    with pytest.raises(SealiftError, match=r"The network is gone\. What has been copied is kept"):
+        seed(Meddler(dynamodb, "batch_write_item", 9, fail), armed, workers=1)
+    kept = sum(entry["items"] for entry in journal_of(dynamodb, armed[0]).entries("segment#").values())
+    assert 0 < kept < 400
+
+    reads = Meddler(dynamodb, "scan", 0, fail)
+    written = Meddler(reads, "batch_write_item", 0, fail)
+    done = seed(written, armed)
+
+    assert items_of(dynamodb, armed[1]) == items_of(dynamodb, armed[0])
+    assert (done["items_written"], done["runs"]) == (400, 2)
+    assert written.calls * 25 <= 400 - kept + 25 * 4, "what was done before was done again"
+
+
+def test_a_seed_that_begins_again_removes_what_the_source_has_lost(dynamodb: Any, armed: tuple[str, str]) -> None:
+    seed(dynamodb, armed)
+    gone = {name: item(7)[name] for name in ("id", "at")}
+    dynamodb.delete_item(TableName=armed[0], Key=gone)
+    dynamodb.put_item(TableName=armed[1], Item=item(9) | {"text": {"S": "old"}})
+
+    done = seed(dynamodb, armed, restart=True)
+
+    assert items_of(dynamodb, armed[1]) == items_of(dynamodb, armed[0])
+    assert (done["items_written"], done["runs"]) == (399, 1)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"fault": "unprocessed", "operation": "BatchWriteItem", "count": 20},
+        {"fault": "throttle", "operation": "BatchWriteItem", "count": 10},
+        {"fault": "throttle", "operation": "Scan", "count": 10},
+        {"fault": "error", "operation": "BatchWriteItem", "count": 5},
+        {"fault": "lost-answer", "operation": "BatchWriteItem", "count": 5},
+    ],
+    ids=lambda fault: f"{fault['fault']}-{fault['operation']}",
+)
+def test_faults_that_pass_lose_nothing(
+    emulator: Emulator, request: pytest.FixtureRequest, name: str, fault: dict[str, Any]
+) -> None:
+    request.getfixturevalue("name")
+    client = emulator.client("dynamodb")
+    tables = prepared(client, name)
+    emulator.inject(fault)
+
+    assert seed(client, tables)["items_written"] == 400
+    assert items_of(client, tables[1]) == items_of(client, tables[0])
+
+
+def prepared(client: Any, name: str) -> tuple[str, str]:
+    armed_of: Any = armed
+    tables: tuple[str, str] = armed_of.__wrapped__(client, name)
+    return tables
+
+
+def refused(client: Any, tables: tuple[str, str], *texts: str, **options: Any) -> None:
+    before = items_of(client, tables[1])
+    with pytest.raises(SealiftError) as caught:
+        seed(client, tables, **options)
+    for text in texts:
+        assert text in str(caught.value)
+    assert tables[0] in str(caught.value) or tables[1] in str(caught.value)
+    assert items_of(client, tables[1]) == before
+
+
+def test_a_seed_needs_the_stages_before_it(dynamodb: Any, armed: tuple[str, str]) -> None:
+    source, target = armed
+    refused(dynamodb, (source, source), "same table")
+    refused(dynamodb, (target, source), "has no stream", "--tags stream")
+    with pytest.raises(SealiftError, match="There is no target table"):
+        seed(dynamodb, (source, f"{target}-none"))
+    other = create(dynamodb, f"{target}-other", "id:B at:S")
+    refused(dynamodb, (source, other), "another key schema")
+    Gate(dynamodb, JOURNAL, arn_of(dynamodb, source)).delete(1)
+    refused(dynamodb, armed, "is not armed", "--tags replicate")
+
+
+def test_a_seed_does_not_run_beside_replication(dynamodb: Any, armed: tuple[str, str]) -> None:
+    key = {"migration": {"S": f"{arn_of(dynamodb, armed[0])}#gate#forward#0"}, "entry": {"S": "gate"}}
+    dynamodb.update_item(
+        TableName=JOURNAL,
+        Key=key,
+        UpdateExpression="SET #open = :open",
+        ExpressionAttributeNames={"#open": "open"},
+        ExpressionAttributeValues={":open": {"BOOL": True}},
+    )
+    refused(dynamodb, armed, "is running", "seed_restart=true")
+
+
+def test_items_of_others_are_not_overwritten(dynamodb: Any, armed: tuple[str, str]) -> None:
+    fill(dynamodb, armed[1], [item(5000)])
+    refused(dynamodb, armed, "holds items that the migration")
+    refused(dynamodb, armed, "holds items that the migration", restart=True)
+
+
+def test_the_deadline(dynamodb: Any, armed: tuple[str, str]) -> None:
+    def fail() -> None:
+        raise SealiftError("stopped")
+
+    refused(dynamodb, armed, "must not take more than 18 h", max_write_units=1e-9)
+    began = time.time()
+    with pytest.raises(SealiftError, match="stopped"):
+        seed(Meddler(dynamodb, "batch_write_item", 3, fail), armed, now=lambda: began)
+
+    with pytest.raises(SealiftError, match="past its deadline"):
+        seed(dynamodb, armed, now=lambda: began + 23 * HOUR)
+    done = seed(dynamodb, armed, now=lambda: began + 23 * HOUR - 60)
+    assert done["items_written"] == 400
+
+
+@pytest.mark.parametrize("what", ["source deleted", "target deleted", "stream replaced"])
+def test_what_is_gone_in_the_middle_is_named(dynamodb: Any, armed: tuple[str, str], what: str) -> None:
+    source, target = armed
+
+    def meddle() -> None:
+        if what == "stream replaced":
+            dynamodb.update_table(TableName=source, StreamSpecification={"StreamEnabled": False})
+            again = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+            dynamodb.update_table(TableName=source, StreamSpecification=again)
+        else:
+            dynamodb.delete_table(TableName=source if what == "source deleted" else target)
+
+    causes = {
+        "source deleted": "the source was deleted",
+        "target deleted": f"its target {target} was deleted",
+        "stream replaced": "stream was disabled or replaced",
+    }
+    with pytest.raises(SealiftError, match=causes[what]) as caught:
+        seed(Meddler(dynamodb, "batch_write_item", 4, meddle), armed)
+    assert source in str(caught.value)
+
+
+def test_two_runs_never_write_at_once(dynamodb: Any, armed: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A holder that lives is refused at once; one that is silent is outlived."""
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 1.5)
+    journal = journal_of(dynamodb, armed[0])
+    other = Lease(journal, "stage#seed")
+    with pytest.raises(SealiftError, match="stopped"):
+        seed(Meddler(dynamodb, "batch_write_item", 3, stop), armed)
+    other.take({})
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0)
+
+    with pytest.raises(SealiftError, match=r"is being run by process \d+ on "):
+        seed(Meddler(dynamodb, "get_item", 4, lambda: other.renew_if_due({})), armed)
+    assert len(items_of(dynamodb, armed[1])) < 400
+
+    assert seed(dynamodb, armed)["items_written"] == 400
+    with pytest.raises(SealiftError, match="is being run by another process"):
+        other.renew_if_due({})
+
+
+def stop() -> None:
+    raise SealiftError("stopped")
