@@ -83,9 +83,18 @@ class Rule:
         return self.caller is None or self.caller == call.caller
 
     def _allows_resource(self, resources: Iterable[str]) -> bool:
-        wanted = self.resource
-        return wanted is None or any(
-            fnmatch.fnmatchcase(arn, wanted) or arn.endswith((f"/{wanted}", f":{wanted}")) for arn in resources
+        return self.resource is None or self.denied(resources) is not None
+
+    def denied(self, resources: Iterable[str]) -> str | None:
+        """The first of the resources that this rule is about."""
+        wanted = "*" if self.resource is None else self.resource
+        return next(
+            (
+                arn
+                for arn in resources
+                if fnmatch.fnmatchcase(arn, wanted) or arn.endswith((f"/{wanted}", f":{wanted}"))
+            ),
+            None,
         )
 
     def strikes(self) -> bool:

@@ -97,7 +97,7 @@ async def _with_faults(
         return _failure(rule)
     data = json.loads(body)
     for rule in STATE.faults.matching(call, "refuse_item"):
-        if refuses(data, rule) and rule.strikes():
+        if refuses(call.operation, data, rule) and rule.strikes():
             return refusal("ValidationException", "One or more parameter values were invalid: item refused on purpose")
     held: dict[str, list[Any]] = {}
     if call.operation == "BatchWriteItem" and (rule := STATE.faults.first_striking(call, "unprocessed")):
@@ -146,7 +146,7 @@ def _call(
 
 
 def _access_denied(service: str, call: Call, rule: Rule, request_id: str, headers: dict[str, str]) -> Answer:
-    resource = next((arn for arn in call.resources if rule.resource is None or rule.resource in arn), "*")
+    resource = rule.denied(call.resources) or "*"
     user = f"arn:aws:iam::{get_account_id()}:user/emulator"
     message = (
         f"User: {user} is not authorized to perform: {rule.action} on resource: {resource} "

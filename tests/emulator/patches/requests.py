@@ -34,23 +34,24 @@ def _name(reference: str) -> str:
     return reference.rpartition(":table/")[2].partition("/")[0] if ":table/" in reference else reference
 
 
-def writes_of(data: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Each write of a request: the table, and the item or at least its key."""
+def _items_put(operation: str, data: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Each item that a request puts or updates: its table, and itself or at least its key."""
     found: list[tuple[str, dict[str, Any]]] = []
-    if "TableName" in data:
+    if operation in ("PutItem", "UpdateItem"):
         found.append((data["TableName"], data.get("Item") or data.get("Key") or {}))
-    for table, requests in (data.get("RequestItems") or {}).items():
-        if isinstance(requests, list):
+    if operation == "BatchWriteItem":
+        for table, requests in data["RequestItems"].items():
             found += [(table, request["PutRequest"]["Item"]) for request in requests if "PutRequest" in request]
     for action in data.get("TransactItems") or ():
-        found += [(member["TableName"], member.get("Item") or member.get("Key") or {}) for member in action.values()]
+        for member in (action[kind] for kind in ("Put", "Update") if kind in action):
+            found.append((member["TableName"], member.get("Item") or member.get("Key") or {}))
     return [(_name(table), item) for table, item in found]
 
 
-def refuses(data: dict[str, Any], rule: Rule) -> bool:
+def refuses(operation: str, data: dict[str, Any], rule: Rule) -> bool:
     return any(
         rule.table in (None, table) and all(item.get(name) == value for name, value in rule.key.items())
-        for table, item in writes_of(data)
+        for table, item in _items_put(operation, data)
     )
 
 
