@@ -106,6 +106,7 @@ class DrainWatch:
         self._young_since: float | None = None
         self._young_seen = False
         self._oldest = 0.0
+        self._applied_until = 0.0
 
     @property
     def quiet_seconds(self) -> float:
@@ -115,7 +116,7 @@ class DrainWatch:
     @property
     def applied_until(self) -> float:
         """Until when, once caught up, all changes are known to be applied, in seconds since the epoch."""
-        return self._oldest - self._margin
+        return self._applied_until
 
     def observe(self, state: GateState, clock: float) -> Verdict:
         """Take one more state into account.
@@ -143,6 +144,7 @@ class DrainWatch:
         only_young = self._young_seen and clock - young_since >= self._quiet_seconds
         if not still and not only_young:
             return Verdict.BEHIND
+        self._applied_until = (state.at if still else self._oldest) - self._margin
         return Verdict.CAUGHT_UP if state.invocations > self._invocations_before else Verdict.IDLE
 
 

@@ -27,7 +27,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import (
     MappingSpec,
     change_tags,
     create_mapping,
-    delete_mapping,
     to_arguments,
     update_mapping,
 )
@@ -125,10 +124,8 @@ def _armed(replication: Replication, before: Facts) -> Facts:
         return _predict_armed(replication, before)
     ensure_journal(replication.dynamodb, replication.params["journal"], check_mode=False)
     running = before.running and not before.strays
-    if not running and not before.stopped:
-        replication.stop(before)
-    for stray in before.strays:
-        delete_mapping(replication.lambda_client, stray, replication.wait_timeout)
+    if not running and (before.strays or not before.stopped):
+        replication.stop(before, doomed=before.strays)
     if replication.gate.ensure(replication.params["gate_parts"]) and running:
         open_gate(replication, before)
     _converge_mapping(replication, before)
@@ -237,9 +234,7 @@ def _absent(replication: Replication, before: Facts) -> Facts:
     """Stop replicating and remove mapping and gate."""
     if replication.check_mode:
         return replace(before, mapping=None, strays=[], gate=None, tags=None)
-    replication.stop(before)
-    for mapping in [*before.strays, *([before.mapping] if before.mapping else [])]:
-        delete_mapping(replication.lambda_client, mapping, replication.wait_timeout)
+    replication.stop(before, doomed=before.mappings)
     if before.gate:
         replication.gate.delete(before.gate.parts)
     if replication.journal.get(ENTRY):

@@ -9,6 +9,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Jo
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lag import GateState
 from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import (
     EventSourceMapping,
+    delete_mapping,
     mappings_of,
     tags_of,
     update_mapping,
@@ -66,8 +68,12 @@ class Facts:
     @property
     def stopped(self) -> bool:
         """Whether nothing of this function can write, now or later, unless it is told to."""
-        mappings = [*self.strays, *([self.mapping] if self.mapping else [])]
-        return not any(mapping.enabled for mapping in mappings) and (self.gate is None or self.gate.closed)
+        return not any(mapping.enabled for mapping in self.mappings) and (self.gate is None or self.gate.closed)
+
+    @property
+    def mappings(self) -> list[EventSourceMapping]:
+        """All mappings of the function on this table's streams."""
+        return [*self.strays, *([self.mapping] if self.mapping else [])]
 
     @property
     def timeout(self) -> float:
@@ -137,16 +143,18 @@ class Replication:
             }
             self.journal.put(ENTRY, facts.record | about | values)
 
-    def stop(self, facts: Facts) -> None:
-        """Close the gate, disable all mappings, and wait until nothing is in flight.
+    def stop(self, facts: Facts, doomed: Sequence[EventSourceMapping] = ()) -> None:
+        """Close the gate, delete the doomed mappings, disable the others, and wait until nothing is in flight.
 
         Once the gate is closed nothing more is written by invocations that begin later; when nothing is in flight any
         more, nothing at all, although AWS may take minutes to really disable a mapping.
         """
         if facts.gate:
             self.gate.close(facts.gate.parts)
-        for mapping in [*facts.strays, *([facts.mapping] if facts.mapping else [])]:
-            if mapping.enabled:
+        for mapping in facts.mappings:
+            if mapping in doomed:
+                delete_mapping(self.lambda_client, mapping, self.wait_timeout)
+            elif mapping.enabled:
                 update_mapping(self.lambda_client, mapping, {"Enabled": False}, self.wait_timeout)
         self.gate.wait_until_empty(facts.timeout)
 
