@@ -32,9 +32,12 @@ def check(*command: str, cwd: Path = ROOT, variables: Mapping[str, str] | None =
             timeout=minutes * 60,
         )
     except subprocess.TimeoutExpired as error:
-        pytest.fail(f"{' '.join(command)} ran for more than {minutes} minutes:\n{error.output}", pytrace=False)
+        print(error.output)
+        pytest.fail(f"{' '.join(command)} ran for more than {minutes} minutes.", pytrace=False)
+    # Shown by pytest, if the test fails: once, and not again in its summary.
+    print(done.stdout)
     if done.returncode:
-        pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}", pytrace=False)
+        pytest.fail(f"{' '.join(command)} ended with {done.returncode}.", pytrace=False)
     return done.stdout
 
 
