@@ -33,6 +33,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     get_table,
     is_empty,
     refuse_same_table,
+    table_id,
     wait_for_active,
 )
 
@@ -129,7 +130,7 @@ def _keys_text(keys: list[tuple[str, str, str]]) -> str:
 def _refuse_foreign_items(dynamodb: Client, journal: Journal, existing: Description) -> None:
     """An item that no seed of this migration wrote would be overwritten, or stay as one too many."""
     seed = journal.get("stage#seed")
-    ours = seed is not None and seed.get("target_table_id") == existing["TableId"]
+    ours = seed is not None and seed.get("target_table_id") == table_id(existing)
     if not ours and existing["TableStatus"] != "CREATING" and not is_empty(dynamodb, existing["TableName"]):
         raise SealiftError(
             f"Table {existing['TableName']} holds items that this migration did not write. Nothing was changed. Choose "
@@ -147,8 +148,8 @@ def _record(journal: Journal, plan: Plan, table: Description) -> None:
     values = {
         "target": plan.target,
         "target_arn": table["TableArn"],
-        "target_table_id": table["TableId"],
-        "source_table_id": plan.source["TableId"],
+        "target_table_id": table_id(table),
+        "source_table_id": table_id(plan.source),
     }
     before = journal.get(ENTRY) or {}
     if {name: before.get(name) for name in values} != values:

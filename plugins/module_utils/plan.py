@@ -33,6 +33,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
     get_table,
     refuse_same_table,
+    table_id,
 )
 
 _UNUSABLE = frozenset({"ARCHIVED", "ARCHIVING", "DELETING", "INACCESSIBLE_ENCRYPTION_CREDENTIALS"})
@@ -141,7 +142,7 @@ def _plan(facts: Facts, function_keys: list[str]) -> dict[str, Any]:
         "source": {
             "name": source["TableName"],
             "arn": source["TableArn"],
-            "table_id": source["TableId"],
+            "table_id": table_id(source),
             "key_schema": _key_text(source),
             "items": facts.estimate.items,
             "bytes": facts.estimate.bytes,

@@ -19,7 +19,12 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import RESTART, Identity
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import spec_of
-from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import find_table, is_empty, key_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
+    find_table,
+    is_empty,
+    key_names,
+    table_id,
+)
 
 
 class FinalError(SealiftError):
@@ -56,7 +61,7 @@ def read_tables(dynamodb: Client, source: Description, target_name: str) -> Tabl
             f"Table {target_name} has another key schema than {name}. Nothing was changed. Choose another name for the "
             "clone (playbook: target_table) and run the clone stage."
         )
-    return Tables(source, target, Identity(source["TableId"], stream["arn"], target_name, target["TableId"]))
+    return Tables(source, target, Identity(table_id(source), stream["arn"], target_name, table_id(target)))
 
 
 def _typed_keys(table: Description) -> list[tuple[str, str]]:
@@ -126,7 +131,7 @@ def refuse_replaced(dynamodb: Client, tables: Tables) -> None:
     """Refuse to go on where a table or the stream is not the one that the seed began with."""
     name, identity = tables.source["TableName"], tables.identity
     source, target = find_table(dynamodb, name), find_table(dynamodb, identity.target)
-    if source is None or source["TableId"] != identity.source_table_id:
+    if source is None or table_id(source) != identity.source_table_id:
         raise FinalError(
             f"The seed of table {name} stopped: the source was deleted. What was copied until then is in "
             f"{identity.target}. Find out who deleted it, and restore it from a backup if that was a mistake."
@@ -138,5 +143,5 @@ def refuse_replaced(dynamodb: Client, tables: Tables) -> None:
             f"The seed of table {name} stopped: the source's stream was disabled or replaced, so changes made "
             f"meanwhile may be in no stream. {again}"
         )
-    if target is None or target["TableId"] != identity.target_table_id or target["TableStatus"] == "DELETING":
+    if target is None or table_id(target) != identity.target_table_id or target["TableStatus"] == "DELETING":
         raise FinalError(f"The seed of table {name} stopped: its target {identity.target} was deleted. {again}")

@@ -9,6 +9,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, wait_until
+from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 
 
@@ -56,14 +57,25 @@ def wait_for_active(dynamodb: Client, table: str, timeout: float) -> Description
 def is_empty(dynamodb: Client, table: str) -> bool:
     """Tell, strongly consistent, whether a table holds no item at all."""
     arguments = {"TableName": table, "ConsistentRead": True, "Limit": 1, "Select": "COUNT"}
-    while True:
+    backoff = Backoff()
+
+    def read() -> Description:
         with doing(f"read table {table}"):
-            page = dynamodb.scan(**arguments)
+            page: Description = dynamodb.scan(**arguments)
+        return page
+
+    while True:
+        page = backoff.call(read)
         if page["Count"]:
             return False
         if "LastEvaluatedKey" not in page:
             return True
         arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def table_id(description: Description) -> str:
+    """Return what tells a table from another of the same name: its TableId, which the API need not give."""
+    return str(description.get("TableId") or description["CreationDateTime"])
 
 
 def key_names(description: Description) -> tuple[str, ...]:

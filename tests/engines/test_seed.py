@@ -110,7 +110,11 @@ def items_of(client: Any, table: str) -> dict[tuple[Any, ...], Item]:
 
 @pytest.fixture
 def armed(dynamodb: Any, name: str) -> tuple[str, str]:
-    """Two tables, the source with a stream and 400 items, and a journal with a closed gate."""
+    return arm(dynamodb, name)
+
+
+def arm(dynamodb: Any, name: str) -> tuple[str, str]:
+    """Make two tables, the source with a stream and 400 items, and a journal with a closed gate."""
     source, target = create(dynamodb, f"{name}-s", "id:B at:N"), create(dynamodb, f"{name}-t", "id:B at:N")
     stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     dynamodb.update_table(TableName=source, StreamSpecification=stream)
@@ -153,9 +157,8 @@ def test_every_item_of_every_type_arrives_once(dynamodb: Any, armed: tuple[str, 
 
 def test_items_whose_json_is_many_times_their_size_arrive(dynamodb: Any, armed: tuple[str, str]) -> None:
     large = {"L": [{"NULL": True}] * 190_000}
-    fill_one_by_one = [item(1000 + number) | {"large": large} for number in range(6)]
-    for each in fill_one_by_one:
-        dynamodb.put_item(TableName=armed[0], Item=each)
+    for number in range(1000, 1006):
+        dynamodb.put_item(TableName=armed[0], Item=item(number) | {"large": large})
 
     assert seed(dynamodb, armed)["items_written"] == 406
     assert items_of(dynamodb, armed[1]) == items_of(dynamodb, armed[0])
@@ -202,26 +205,17 @@ def test_a_seed_that_begins_again_removes_what_the_source_has_lost(dynamodb: Any
         {"fault": "throttle", "operation": "BatchWriteItem", "count": 10},
         {"fault": "throttle", "operation": "Scan", "count": 10},
         {"fault": "error", "operation": "BatchWriteItem", "count": 5},
-        {"fault": "lost-answer", "operation": "BatchWriteItem", "count": 5},
+        {"fault": "lost_acknowledgement", "operation": "BatchWriteItem", "count": 5},
     ],
     ids=lambda fault: f"{fault['fault']}-{fault['operation']}",
 )
-def test_faults_that_pass_lose_nothing(
-    emulator: Emulator, request: pytest.FixtureRequest, name: str, fault: dict[str, Any]
-) -> None:
-    request.getfixturevalue("name")
+def test_faults_that_pass_lose_nothing(emulator: Emulator, name: str, fault: dict[str, Any]) -> None:
     client = emulator.client("dynamodb")
-    tables = prepared(client, name)
+    tables = arm(client, name)
     emulator.inject(fault)
 
     assert seed(client, tables)["items_written"] == 400
     assert items_of(client, tables[1]) == items_of(client, tables[0])
-
-
-def prepared(client: Any, name: str) -> tuple[str, str]:
-    armed_of: Any = armed
-    tables: tuple[str, str] = armed_of.__wrapped__(client, name)
-    return tables
 
 
 def refused(client: Any, tables: tuple[str, str], *texts: str, **options: Any) -> None:
@@ -312,7 +306,7 @@ def test_two_runs_never_write_at_once(dynamodb: Any, armed: tuple[str, str], mon
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0)
 
     with pytest.raises(SealiftError, match=r"is being run by process \d+ on "):
-        seed(Meddler(dynamodb, "get_item", 4, lambda: other.renew_if_due({})), armed)
+        seed(Meddler(dynamodb, "get_item", 5, lambda: other.renew_if_due({})), armed)
     assert len(items_of(dynamodb, armed[1])) < 400
 
     assert seed(dynamodb, armed)["items_written"] == 400
