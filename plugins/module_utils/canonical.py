@@ -37,9 +37,9 @@ def canonical_number(text: str) -> str:
     """Return the one text of a number's value: plain if it fits in 38 places before or after the point, else 12E39."""
     if len(text) <= _DIGITS and text.isascii() and text.isdigit() and text[0] != "0":
         return text
-    mantissa, _, power = text.upper().partition("E")
+    mantissa, _mark, power = text.upper().partition("E")
     sign = "-" if mantissa[:1] == "-" else ""
-    whole, _, fraction = mantissa.lstrip("+-").partition(".")
+    whole, _point, fraction = mantissa.lstrip("+-").partition(".")
     digits = whole + fraction
     if not (digits.isascii() and digits.isdigit()):
         # The value itself is a secret of the user's: it must not get into a message.

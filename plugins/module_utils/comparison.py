@@ -92,7 +92,7 @@ class Comparison:
         self._scan = scan
         self._key_form = KeyForm(spec.key)
         self._stop = threading.Event()
-        self._rates = tuple(Rate(spec.max_read_units, sleep=self._sleep) for _ in Side)
+        self._rates = tuple(Rate(spec.max_read_units, sleep=self._sleep) for _side in Side)
         self._doubtful: queue.Queue[list[bytes]] = queue.Queue(maxsize=2 * MAX_THREADS)
         self._doubts = Doubts(self._reader(Side.SOURCE), self._reader(Side.TARGET), spec.max_lag, BATCH_KEYS)
 
@@ -109,7 +109,7 @@ class Comparison:
                     join.cancel()
         counts = [join.result() for join in joins if not join.cancelled()]
         return Outcome(
-            items=(sum(source for source, _ in counts), sum(target for _, target in counts)),
+            items=(sum(count[Side.SOURCE] for count in counts), sum(count[Side.TARGET] for count in counts)),
             reread=self._doubts.begun,
             differences=self._doubts.differences,
             complete=complete,

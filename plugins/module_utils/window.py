@@ -92,7 +92,7 @@ class Window:
 
     def _push_out(self) -> None:
         """Push out the oldest item of the side on which more of them wait."""
-        key, _ = max(self._waiting, key=len).popitem(last=False)
+        key = max(self._waiting, key=len).popitem(last=False)[0]
         self._taken -= _places(key)
         self._doubtful.append(key)
 
