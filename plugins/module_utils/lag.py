@@ -141,7 +141,9 @@ class DrainWatch:
 
     def _verdict(self, state: GateState, clock: float, young_since: float) -> Verdict:
         still = min(clock - self._still_since, clock - young_since) >= self._quiet_seconds
-        only_young = self._young_seen and clock - young_since >= self._quiet_seconds
+        # Where it may be quiet by now, that is waited for: it tells more.
+        moves = clock - self._still_since < self._quiet_seconds / 2
+        only_young = self._young_seen and moves and clock - young_since >= self._quiet_seconds
         if not still and not only_young:
             return Verdict.BEHIND
         self._applied_until = (state.at if still else self._oldest) - self._margin

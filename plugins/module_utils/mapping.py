@@ -33,6 +33,8 @@ _LARGEST_BATCH_WITHOUT_WINDOW = 10
 
 _QUEUE_ARN = re.compile(r"arn:aws[a-z-]*:sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+")
 
+_LOOK_INTERVAL = 0.5
+
 _SETTLED = frozenset({"Enabled", "Disabled"})
 
 # A role that was made a moment ago is not known everywhere in AWS yet; the answer is then that it lacks permissions.
@@ -208,7 +210,9 @@ def wait_until_settled(lambda_client: Client, mapping: EventSourceMapping, timeo
         return last is None or last.state in _SETTLED
 
     if mapping.state not in _SETTLED:
-        wait_until(f"the event source mapping {mapping.uuid} to become Enabled or Disabled", settled, timeout)
+        wait_until(
+            f"the event source mapping {mapping.uuid} to become Enabled or Disabled", settled, timeout, _LOOK_INTERVAL
+        )
     return last
 
 
@@ -260,7 +264,9 @@ def update_mapping(
                 return None
             raise
 
-    updated = wait_until(f"the event source mapping {mapping.uuid} to accept a change", accepted, timeout)
+    updated = wait_until(
+        f"the event source mapping {mapping.uuid} to accept a change", accepted, timeout, _LOOK_INTERVAL
+    )
     return _still_there(wait_until_settled(lambda_client, updated, timeout), mapping)
 
 
@@ -281,9 +287,9 @@ def delete_mapping(lambda_client: Client, mapping: EventSourceMapping, timeout: 
                 raise
         return True
 
-    wait_until(f"the event source mapping {mapping.uuid} to accept its deletion", accepted, timeout)
+    wait_until(f"the event source mapping {mapping.uuid} to accept its deletion", accepted, timeout, _LOOK_INTERVAL)
     gone = f"the event source mapping {mapping.uuid} to be gone"
-    wait_until(gone, lambda: find_mapping(lambda_client, mapping.uuid) is None, timeout)
+    wait_until(gone, lambda: find_mapping(lambda_client, mapping.uuid) is None, timeout, _LOOK_INTERVAL)
 
 
 def tags_of(lambda_client: Client, mapping: EventSourceMapping) -> dict[str, str]:

@@ -237,9 +237,10 @@ def _timed_out(
     if verdict is Verdict.IDLE:
         return SealiftError(
             f"{waited}and the function was not invoked since the mapping was enabled, although the stream holds "
-            "records. Nothing is lost. AWS may take minutes to begin to poll; run the same command again, with a "
-            "larger wait_timeout. If that does not help, see the mapping's last result (aws lambda "
-            f"get-event-source-mapping --uuid {mapping.uuid})."
+            "records that may not be applied yet. Nothing is lost. AWS may take minutes to begin to poll, and any "
+            "write to the table shows whether it does: run the same command again, with a larger wait_timeout. If "
+            "that does not help, see the mapping's last result (aws lambda get-event-source-mapping --uuid "
+            f"{mapping.uuid})."
         )
     return SealiftError(
         f"{waited}and it is {lag:g} s behind ({state.records} records applied so far). Nothing is lost, and it goes "

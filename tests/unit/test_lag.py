@@ -83,6 +83,14 @@ def test_only_young_records_in_a_window_prove_it_on_a_table_that_is_never_quiet(
     assert drain.applied_until == NOW - 1.5 - 2
 
 
+def test_when_writing_has_ended_quiet_is_waited_for() -> None:
+    drain = watch()
+    seen = [state(clock, oldest=1.0 if clock < 2 else None) for clock in ticks(last=8)]
+    verdicts = [drain.observe(each, clock) for each, clock in zip(seen, ticks(last=8), strict=True)]
+    assert verdicts.index(Verdict.CAUGHT_UP) == 4 * 6.75
+    assert drain.applied_until > NOW + 4
+
+
 @pytest.mark.parametrize(
     "spoiler",
     [
