@@ -30,7 +30,7 @@ def main() -> int:
     try:
         with Emulator(settings, port=arguments.port, region=arguments.region) as emulator:
             if arguments.command:
-                return subprocess.run(arguments.command, env=emulator.environment(), check=False).returncode
+                return _run(arguments.command, emulator, stop)
             _announce(emulator, arguments.env_file)
             while not stop.wait(_WATCH_SECONDS) and is_alive(watched) and is_alive(emulator.pid):
                 pass
@@ -42,6 +42,14 @@ def main() -> int:
     finally:
         if arguments.env_file:
             arguments.env_file.unlink(missing_ok=True)
+
+
+def _run(command: list[str], emulator: Emulator, stop: threading.Event) -> int:
+    with subprocess.Popen(command, env=emulator.environment()) as process:
+        while process.poll() is None:
+            if stop.wait(_WATCH_SECONDS):
+                process.terminate()
+        return process.returncode
 
 
 def _parse() -> argparse.Namespace:

@@ -119,6 +119,7 @@ def test_a_key_that_cannot_be_used_is_refused(cloud: Cloud, make: Callable[[Clou
 
 def test_a_key_is_changed_in_place(slow_cloud: Cloud) -> None:
     cloud = slow_cloud
+    cloud.emulator.configure(transition_seconds=2)
     first, second = _key(cloud), _key(cloud)
     cloud.table(SSESpecification=_with_key(first["KeyId"]))
     answer = cloud.dynamodb.update_table(TableName=cloud.name, SSESpecification=_with_key(second["KeyId"]))

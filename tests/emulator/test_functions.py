@@ -81,6 +81,25 @@ def test_new_code_is_used_by_a_mapping_that_runs(cloud: Cloud) -> None:
     assert [note["version"] for note in function.notes()] == [1, 2]
 
 
+def test_its_process_survives_an_exception(cloud: Cloud) -> None:
+    cloud.table(view="KEYS_ONLY")
+    cloud.put("a")
+    function = cloud.function(
+        """
+calls = 0
+
+def handler(event, context):
+    global calls
+    calls += 1
+    note(ids=ids(event), calls=calls)
+    if calls < 3:
+        raise RuntimeError("on purpose")
+"""
+    )
+    cloud.mapping(function).wait_result("OK")
+    assert [note["calls"] for note in function.notes()] == [1, 2, 3]
+
+
 def test_what_it_prints_is_logged(cloud: Cloud) -> None:
     cloud.table(view="KEYS_ONLY")
     cloud.put("a")

@@ -141,8 +141,9 @@ def test_a_deleted_mapping_is_gone_and_reads_no_more(cloud: Cloud) -> None:
 
 
 def test_states_take_time(slow_cloud: Cloud) -> None:
-    """One life of a mapping, since each step takes a second."""
+    """One life of a mapping, since each step takes two seconds."""
     cloud = slow_cloud
+    cloud.emulator.configure(transition_seconds=2)
     cloud.table(view="KEYS_ONLY")
     function = cloud.function(TAKE_NOTES)
     mapping = cloud.mapping(function)
@@ -152,7 +153,7 @@ def test_states_take_time(slow_cloud: Cloud) -> None:
         with pytest.raises(cloud.functions.exceptions.ResourceInUseException, match="because it is in use"):
             call(UUID=mapping.uuid)
     assert mapping.wait_settled() == "Enabled"
-    assert time.monotonic() - began > 0.9
+    assert time.monotonic() - began > 1.9
 
     cloud.put("a")
     function.wait_seen("a")
@@ -166,7 +167,7 @@ def test_states_take_time(slow_cloud: Cloud) -> None:
     assert answer["State"] == "Disabling"
     cloud.put("while Disabling")
     # On AWS the poller goes on until the mapping is Disabled, and so it does here.
-    function.wait_seen(["while Disabling"], timeout=0.9)
+    function.wait_seen(["while Disabling"], timeout=1.9)
     assert mapping.get()["State"] == "Disabling"
     assert mapping.wait_settled() == "Disabled"
 

@@ -1,14 +1,16 @@
 # Copyright: Contributors to the Sealift project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The processes that run functions end with the emulator, also when it is killed while one of them is busy."""
+"""The processes that run functions: they end with the emulator, and survive an exception, as on AWS."""
 
 import os
+from typing import Any
 
 from ministack.core import lambda_runtime
 
 _EMULATOR = "SEALIFT_EMULATOR_PID"
 
+# A process whose emulator was killed, perhaps while the function is busy, notices by itself.
 _WATCH = f"""
 def _watch_emulator():
     import os, threading, time
@@ -21,7 +23,23 @@ def _watch_emulator():
 _watch_emulator()
 """
 
+# ministack throws a process away with every answer of this kind, and pays a cold start for each retry.
+_RAISED = '{"status": "error", "error": str(e), "trace": traceback.format_exc()}'
+_KEPT = '{"status": "ok", "raised": {"error": str(e), "trace": traceback.format_exc()}}'
+
+_invoke = lambda_runtime.Worker.invoke
+
 
 def apply() -> None:
     os.environ[_EMULATOR] = str(os.getpid())
-    lambda_runtime._PYTHON_WORKER_SCRIPT = _WATCH + lambda_runtime._PYTHON_WORKER_SCRIPT
+    script = lambda_runtime._PYTHON_WORKER_SCRIPT
+    if _RAISED not in script:
+        raise RuntimeError("ministack's script for functions has changed: this patch needs another look")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = _WATCH + script.replace(_RAISED, _KEPT)
+    lambda_runtime.Worker.invoke = invoke
+
+
+def invoke(worker: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
+    response: dict[str, Any] = _invoke(worker, *arguments, **options)
+    raised = response.pop("raised", None)
+    return response if raised is None else {**response, "status": "error", **raised}

@@ -16,6 +16,7 @@ from tests.emulator.patches import kms
 from tests.emulator.state import STATE
 
 STREAM_STARTING = "_stream_starting"
+_WARM = "_warm_throughput"
 
 _create_table = dynamodb._create_table
 _update_table = dynamodb._update_table
@@ -56,6 +57,7 @@ def create_table(data: dict[str, Any]) -> Answer:
         return answer
     table = table_of(data)
     _encrypt(table, data.get("SSESpecification"))
+    table[_WARM] = data.get("WarmThroughput")
     if _streams(table):
         table[STREAM_STARTING] = True
     return _begin(answer, table, "CREATING", lambda: _settle(table))
@@ -75,6 +77,7 @@ def update_table(data: dict[str, Any]) -> Answer:
     answer: Answer = _update_table(data)
     if answer[0] != 200:
         return answer
+    table[_WARM] = data.get("WarmThroughput") or table.get(_WARM)
     if "SSESpecification" in data:
         _encrypt(table, data["SSESpecification"])
         if table.get("SSEDescription"):
@@ -205,6 +208,7 @@ def inaccessible_key(table: dict[str, Any]) -> Answer | None:
 def table_description(name: str) -> dict[str, Any]:
     table = dynamodb._tables[name]
     description: dict[str, Any] = _table_description(name)
+    description["WarmThroughput"] = _warm_throughput(table)
     if not _streams(table):
         description.pop("StreamSpecification", None)
     if table.get("LatestStreamArn"):
@@ -216,6 +220,18 @@ def table_description(name: str) -> dict[str, Any]:
     if table["TableStatus"] == "ACTIVE" and inaccessible_key(table):
         description["TableStatus"] = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
     return description
+
+
+def _warm_throughput(table: dict[str, Any]) -> dict[str, Any]:
+    if table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST":
+        least = {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000}
+    else:
+        provisioned = table["ProvisionedThroughput"]
+        least = {
+            "ReadUnitsPerSecond": provisioned["ReadCapacityUnits"],
+            "WriteUnitsPerSecond": provisioned["WriteCapacityUnits"],
+        }
+    return {**least, **(table.get(_WARM) or {}), "Status": "ACTIVE"}
 
 
 def update_ttl(data: dict[str, Any]) -> Answer:
