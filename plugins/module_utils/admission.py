@@ -24,6 +24,14 @@ def stage_command(table: str, stage: str) -> str:
     return _STAGE.format(table=table, stage=stage)
 
 
+def cannot_arm(table: str, cause: str, stage: str) -> str:
+    """Say that replication needs what another stage creates."""
+    return (
+        f"Replication of table {table} can't be armed: {cause}. Nothing was changed. Run the stage that makes it: "
+        f"{stage_command(table, stage)}"
+    )
+
+
 def refuse_replaced_stream(table: str, stream_arn: str, strays: list[EventSourceMapping]) -> None:
     """Refuse to replicate while the function's mapping is on an earlier stream of the table."""
     if strays:

@@ -31,13 +31,11 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
     get_table,
-    is_empty,
     refuse_same_table,
     table_id,
     wait_for_active,
 )
-
-ENTRY = "stage#clone"
+from ansible_collections.sealift.dynamodb.plugins.module_utils.target_checks import CLONE_ENTRY, refuse_unfit_target
 
 
 @dataclass(frozen=True)
@@ -56,10 +54,7 @@ def manage_clone(module: AnsibleAWSModule) -> dict[str, Any]:
     plan = _plan(module, dynamodb)
     journal = Journal(dynamodb, module.params["journal"], plan.source["TableArn"])
     existing = find_table(dynamodb, plan.target)
-    _refuse_second_target(dynamodb, journal, plan.target)
-    if existing:
-        _refuse_other_keys(plan, existing)
-        _refuse_foreign_items(dynamodb, journal, existing)
+    refuse_unfit_target(dynamodb, journal, plan.source, plan.target, existing)
     ensure_journal(dynamodb, journal.table, module.check_mode)
     table = existing
     if not module.check_mode:
@@ -98,47 +93,6 @@ def tags_of(dynamodb: Client, table_arn: str) -> list[dict[str, str]]:
         return [tag for page in pages for tag in page["Tags"]]
 
 
-def _refuse_second_target(dynamodb: Client, journal: Journal, target: str) -> None:
-    """A source has one journal, so it is carried into one target at a time."""
-    entry = journal.get(ENTRY)
-    if entry and entry["target"] != target and find_table(dynamodb, entry["target"]):
-        raise SealiftError(
-            f"Table {journal.migration.rsplit('/', 1)[-1]} is being migrated to {entry['target']}, so it can't be "
-            "migrated "
-            f"to {target} as well. Nothing was changed. Set target (playbook: target_table) to {entry['target']}, or "
-            f"delete {entry['target']} if that clone is not wanted, and run the command again."
-        )
-
-
-def _refuse_other_keys(plan: Plan, existing: Description) -> None:
-    actual = spec_of(existing, ())
-    kinds = dict(actual.attributes)
-    wanted = [(name, kind, dict(plan.wanted.attributes)[name]) for name, kind in plan.wanted.key_schema]
-    found = [(name, kind, kinds[name]) for name, kind in actual.key_schema]
-    if wanted != found:
-        raise SealiftError(
-            f"Table {plan.target} exists with another key schema ({_keys_text(found)}) than {plan.source['TableName']} "
-            f"({_keys_text(wanted)}). Nothing was changed. Choose another name for the clone (option target, playbook: "
-            f"target_table), or delete {plan.target} if nobody needs it, and run the command again."
-        )
-
-
-def _keys_text(keys: list[tuple[str, str, str]]) -> str:
-    return ", ".join(f"{name} {kind} {attribute_type}" for name, kind, attribute_type in keys)
-
-
-def _refuse_foreign_items(dynamodb: Client, journal: Journal, existing: Description) -> None:
-    """An item that no seed of this migration wrote would be overwritten, or stay as one too many."""
-    seed = journal.get("stage#seed")
-    ours = seed is not None and seed.get("target_table_id") == table_id(existing)
-    if not ours and existing["TableStatus"] != "CREATING" and not is_empty(dynamodb, existing["TableName"]):
-        raise SealiftError(
-            f"Table {existing['TableName']} holds items that this migration did not write. Nothing was changed. Choose "
-            "another name for the clone (option target, playbook: target_table), or empty or delete "
-            f"{existing['TableName']} if nobody needs its items, and run the command again."
-        )
-
-
 def _create(dynamodb: Client, plan: Plan) -> None:
     with doing(f"create table {plan.target}"):
         dynamodb.create_table(**create_arguments(plan.wanted, plan.target))
@@ -151,9 +105,9 @@ def _record(journal: Journal, plan: Plan, table: Description) -> None:
         "target_table_id": table_id(table),
         "source_table_id": table_id(plan.source),
     }
-    before = journal.get(ENTRY) or {}
+    before = journal.get(CLONE_ENTRY) or {}
     if {name: before.get(name) for name in values} != values:
-        journal.put(ENTRY, values)
+        journal.put(CLONE_ENTRY, values)
 
 
 def _result(

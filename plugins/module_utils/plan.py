@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import cannot_arm
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
@@ -35,6 +36,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     refuse_same_table,
     table_id,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.target_checks import refuse_unfit_target
 
 _UNUSABLE = frozenset({"ARCHIVED", "ARCHIVING", "DELETING", "INACCESSIBLE_ENCRYPTION_CREDENTIALS"})
 
@@ -89,6 +91,7 @@ def _facts(module: AnsibleAWSModule, dynamodb: Client, source: Description, key:
     stream = stream_of(source)
     target = find_table(dynamodb, module.params["target"])
     journal = Journal(dynamodb, module.params["journal"], source["TableArn"])
+    refuse_unfit_target(dynamodb, journal, source, module.params["target"], target)
     capacity: Throughput | None = spec_of(target or source, ()).provisioned
     return Facts(
         source=source,
@@ -164,6 +167,7 @@ def _plan(facts: Facts, function_keys: list[str]) -> dict[str, Any]:
         "consumers": facts.consumers,
         "estimate": asdict(facts.estimate),
         "stages": _stages(facts),
+        "missing": _missing(facts),
         "problems": _problems(facts),
         "summary": _summary(facts),
     }
@@ -229,6 +233,15 @@ def _seed_text(facts: Facts) -> str:
         f"{duration_text(estimate.seconds)}, then start replication; must be done by "
         f"{clock_time(Deadline(began_at).enable_before)}"
     )
+
+
+def _missing(facts: Facts) -> list[str]:
+    """Return what replication can't be armed without, so that nothing of it is created in vain."""
+    table = facts.source["TableName"]
+    causes = [] if facts.stream else [(f"table {table} has no stream", "stream")]
+    if facts.target is None:
+        causes.append((f"there is no table {facts.target_name} to replicate into", "clone"))
+    return [cannot_arm(table, cause, stage) for cause, stage in causes]
 
 
 def _problems(facts: Facts) -> list[str]:

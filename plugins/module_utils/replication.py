@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import refuse_lossy_mapping, stage_command
+from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import cannot_arm, refuse_lossy_mapping
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import with_diff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import PARTS_LIMIT
@@ -192,10 +192,7 @@ def _require_stages(replication: Replication, facts: Facts) -> None:
     }
     for cause, (found, stage) in missing.items():
         if found is None and not replication.check_mode:
-            raise SealiftError(
-                f"Replication of table {table} can't be armed: {cause}. Nothing was changed. Run the stage that makes "
-                f"it: {stage_command(table, stage)}"
-            )
+            raise SealiftError(cannot_arm(table, cause, stage))
 
 
 def _paused(replication: Replication, before: Facts) -> Facts:

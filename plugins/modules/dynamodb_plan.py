@@ -121,6 +121,11 @@ plan:
       type: list
       elements: dict
       returned: always
+    missing:
+      description: What replication can't be armed without, with the stage that makes it.
+      type: list
+      elements: str
+      returned: always
     summary:
       description: The plan as lines to read.
       type: list

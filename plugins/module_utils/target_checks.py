@@ -1,0 +1,79 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a table of the target's name may be what a source is carried into.
+
+Asked by the plan, before the first stage changes anything, and again by the clone.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import spec_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import find_table, is_empty, table_id
+
+CLONE_ENTRY = "stage#clone"
+
+_NOT_READABLE = frozenset({"CREATING", "DELETING"})
+
+
+def refuse_unfit_target(
+    dynamodb: Client, journal: Journal, source: Description, target: str, existing: Description | None
+) -> None:
+    """Refuse a target beside another one, or one that is there and somebody else's.
+
+    :param target: the target's name.
+    :param existing: the table of that name, where there is one.
+    """
+    _refuse_second_target(dynamodb, journal, target)
+    if existing:
+        _refuse_other_keys(source, existing)
+        _refuse_foreign_items(dynamodb, journal, existing)
+
+
+def _refuse_second_target(dynamodb: Client, journal: Journal, target: str) -> None:
+    """A source has one journal, so it is carried into one target at a time."""
+    entry = journal.get(CLONE_ENTRY)
+    if entry and entry["target"] != target and find_table(dynamodb, entry["target"]):
+        raise SealiftError(
+            f"Table {journal.migration.rsplit('/', 1)[-1]} is being migrated to {entry['target']}, so it can't be "
+            f"migrated to {target} as well. Nothing was changed. Set target (playbook: target_table) to "
+            f"{entry['target']}, or delete {entry['target']} if that clone is not wanted, and run the command again."
+        )
+
+
+def _refuse_other_keys(source: Description, existing: Description) -> None:
+    wanted, found = (_typed_keys(table) for table in (source, existing))
+    if wanted != found:
+        raise SealiftError(
+            f"Table {existing['TableName']} exists with another key schema ({_keys_text(found)}) than "
+            f"{source['TableName']} ({_keys_text(wanted)}). Nothing was changed. Choose another name for the clone "
+            f"(option target, playbook: target_table), or delete {existing['TableName']} if nobody needs it, and run "
+            "the command again."
+        )
+
+
+def _typed_keys(table: Description) -> list[tuple[str, str, str]]:
+    spec = spec_of(table, ())
+    types = dict(spec.attributes)
+    return [(name, kind, types[name]) for name, kind in spec.key_schema]
+
+
+def _keys_text(keys: list[tuple[str, str, str]]) -> str:
+    return ", ".join(f"{name} {kind} {attribute_type}" for name, kind, attribute_type in keys)
+
+
+def _refuse_foreign_items(dynamodb: Client, journal: Journal, existing: Description) -> None:
+    """An item that no seed of this migration wrote would be overwritten, or stay as one too many."""
+    seed = journal.get("stage#seed")
+    ours = seed is not None and seed.get("target_table_id") == table_id(existing)
+    if not ours and existing["TableStatus"] not in _NOT_READABLE and not is_empty(dynamodb, existing["TableName"]):
+        raise SealiftError(
+            f"Table {existing['TableName']} holds items that this migration did not write. Nothing was changed. Choose "
+            "another name for the clone (option target, playbook: target_table), or empty or delete "
+            f"{existing['TableName']} if nobody needs its items, and run the command again."
+        )
