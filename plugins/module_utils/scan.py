@@ -3,11 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One segment of a parallel Scan, page by page.
 
+Most of a scan's CPU time is botocore's general parser, which walks every attribute of every item along the service's
+model. Items need no model, so they are taken from the JSON directly, in the form that the parser gives them: less than
+half of the time. Should a botocore come that does not offer the hook, its parser does the work.
+
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +66,7 @@ def pages(
     """
     rate = rate or Rate(None)
     backoff = backoff or Backoff()
+    dynamodb.meta.events.register("before-parse.dynamodb.Scan", _take_items, unique_id="sealift-scan")
     request: dict[str, Any] = {
         "TableName": table,
         "Segment": segment,
@@ -91,3 +98,30 @@ def _page(dynamodb: Client, request: dict[str, Any]) -> Page:
         capacity=float(answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)),
         size=int(answer["ResponseMetadata"]["HTTPHeaders"].get("content-length", 0)),
     )
+
+
+def _take_items(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_context: Any) -> None:
+    """Take the items out of an answer's body before botocore parses the rest."""
+    if response_dict["status_code"] != 200:
+        return
+    body = json.loads(response_dict["body"])
+    if "Items" in body:
+        items = body.pop("Items")
+        for item in items:
+            _decode_binaries(item)
+        customized_response_dict["Items"] = items
+        response_dict["body"] = json.dumps(body).encode()
+
+
+def _decode_binaries(values: Item) -> None:
+    for value in values.values():
+        for kind, content in value.items():
+            if kind == "B":
+                value[kind] = b64decode(content)
+            elif kind == "BS":
+                value[kind] = [b64decode(member) for member in content]
+            elif kind == "M":
+                _decode_binaries(content)
+            elif kind == "L":
+                for element in content:
+                    _decode_binaries({"": element})
