@@ -1,6 +1,20 @@
 # Copyright: Contributors to the Sealift project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-from tests.emulator.fixtures import emulator, name, no_aws_configuration, shared_emulator, slow_emulator
+from tests.emulator.fixtures import (
+    emulator,
+    name,
+    no_aws_configuration,
+    shared_emulator,
+    shared_slow_emulator,
+    slow_emulator,
+)
 
-__all__ = ["emulator", "name", "no_aws_configuration", "shared_emulator", "slow_emulator"]
+__all__ = [
+    "emulator",
+    "name",
+    "no_aws_configuration",
+    "shared_emulator",
+    "shared_slow_emulator",
+    "slow_emulator",
+]
