@@ -62,10 +62,11 @@ class Gate:
         created = [self._create_part(number) for number in range(parts)]
         return any(created)
 
-    def open(self, parts: int, condition: tuple[str, str, Mapping[str, Any]]) -> None:
+    def open(self, parts: int, condition: tuple[str, str, Mapping[str, Any]], forget_blocked: bool = False) -> None:
         """Open all parts, at the instant at which another entry of the journal has certain values.
 
         :param condition: that entry's two keys and values.
+        :param forget_blocked: whether the records that are noted as blocked are of no interest any more.
         :raises LostRaceError: the entry had other values, or a part was missing; the gate is as it was.
         """
         migration, entry, expected = condition
@@ -79,7 +80,7 @@ class Gate:
                 f":{number}": to_attribute(value) for number, value in enumerate(expected.values())
             },
         }
-        opened = [{"Update": self._set_open(number, True)} for number in range(parts)]
+        opened = [{"Update": self._set_open(number, True, forget_blocked)} for number in range(parts)]
 
         def committed() -> bool:
             try:
@@ -163,14 +164,15 @@ class Gate:
             raise
         return True
 
-    def _set_open(self, number: int, value: bool) -> dict[str, Any]:
+    def _set_open(self, number: int, value: bool, forget_blocked: bool = False) -> dict[str, Any]:
+        values: dict[str, Any] = {":open": value} | ({":none": {}} if forget_blocked else {})
         return {
             "TableName": self._journal,
             "Key": self._key(number),
-            "UpdateExpression": "SET #open = :value",
+            "UpdateExpression": "SET #open = :open" + (", blocked = :none" if forget_blocked else ""),
             "ConditionExpression": "attribute_exists(migration)",
             "ExpressionAttributeNames": {"#open": "open"},
-            "ExpressionAttributeValues": to_item({":value": value}),
+            "ExpressionAttributeValues": to_item(values),
         }
 
 

@@ -53,17 +53,20 @@ def run(replication: Replication, before: Facts) -> Facts:
     if replication.check_mode:
         return _predict_running(replication, before)
     replication.note(before, state="running", target=replication.params["target"], invocations_before=gate.invocations)
-    open_gate(replication, before)
+    # What was blocked when another seed began is in this one; what is blocked still says so again.
+    new_seed = before.seed is not None and before.record.get("seed_began_at") != before.seed["began_at"]
+    open_gate(replication, before, forget_blocked=new_seed)
+    replication.note(replication.look(), seed_began_at=(before.seed or {}).get("began_at"))
     update_mapping(replication.lambda_client, mapping, {"Enabled": True}, replication.wait_timeout)
     return replication.look()
 
 
-def open_gate(replication: Replication, facts: Facts) -> None:
+def open_gate(replication: Replication, facts: Facts, forget_blocked: bool = False) -> None:
     """Open the gate at an instant at which the seed is complete, and still the one that was looked at."""
     gate = replication.gate.read()
     seed = facts.seed or {}
     expected = {"state": COMPLETE, "began_at": seed.get("began_at"), "stream_arn": seed.get("stream_arn")}
-    replication.gate.open(gate.parts if gate else 0, (replication.table_arn, SEED_ENTRY, expected))
+    replication.gate.open(gate.parts if gate else 0, (replication.table_arn, SEED_ENTRY, expected), forget_blocked)
 
 
 def drain(replication: Replication, before: Facts) -> Facts:
@@ -151,15 +154,16 @@ def _wait_until_drained(replication: Replication, facts: Facts, mapping: EventSo
     began = time.monotonic()
     blocks = BlockWatch()
     # Without a record of an earlier catch-up, every record of the stream counts.
-    tail = StreamTail(
-        client(replication.module, "dynamodbstreams"), mapping.event_source_arn, facts.record.get("applied_until", 0.0)
-    )
+    applied_until = facts.record.get("applied_until", 0.0)
+    tail = StreamTail(client(replication.module, "dynamodbstreams"), mapping.event_source_arn, applied_until)
+    needed_since = max(applied_until, (facts.seed or {}).get("began_at", 0.0))
     next_look = began
     while True:
         clock = time.monotonic()
         if clock >= next_look:
             next_look = clock + _MAPPING_INTERVAL
             _refuse_stopped(replication, find_mapping(replication.lambda_client, mapping.uuid))
+            _refuse_failed(replication, facts, mapping)
         state = replication.gate.read()
         if state is None or not state.open:
             raise _stopped(replication)
@@ -167,7 +171,8 @@ def _wait_until_drained(replication: Replication, facts: Facts, mapping: EventSo
         if verdict is Verdict.CAUGHT_UP or (verdict is Verdict.IDLE and tail.proves_nothing_left()):
             return
         lag = state.lag_seconds(facts.timeout)
-        if lag > RETENTION_SECONDS:
+        # An older one that the seed has read already may well be lost.
+        if lag > RETENTION_SECONDS and state.at - lag >= needed_since:
             raise _too_late(replication, state.at - lag)
         if state.blocked and blocks.seconds(state, clock) > _BLOCKED_SECONDS:
             raise _blocked(replication, mapping, state)
@@ -187,11 +192,11 @@ def _refuse_failed(replication: Replication, facts: Facts, mapping: EventSourceM
     if messages:
         table = replication.table
         raise SealiftError(
-            f"Replication of table {table} has caught up, but Lambda gave records up on the way: the queue "
-            f"{mapping.spec.destination} holds {messages} message(s), each about a batch that was not applied to "
-            f"{replication.params['target']}. The source holds all items. Look at the messages and the log group "
-            f"{_log_group(replication)} for the cause, begin the seed again ({RESTART.format(table=table)}), and "
-            "purge the queue."
+            f"Lambda has given up records of table {table}: the queue {mapping.spec.destination} holds {messages} "
+            f"message(s), each about a batch that was not applied to {replication.params['target']}. The source holds "
+            f"all items. The messages and the log group {_log_group(replication)} tell the cause. When it is mended, "
+            "purge the queue and begin the seed again: aws sqs purge-queue --queue-url "
+            f"{replication.queue_url(mapping.spec.destination or '')} && {RESTART.format(table=table)}"
         )
 
 

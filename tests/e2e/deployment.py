@@ -1,0 +1,118 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A table, its clone and the replicating function, for whom dynamodb_replication makes mapping and gate."""
+
+import contextlib
+import io
+import json
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+from unittest import mock
+
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.modules import dynamodb_replication
+from tests.e2e.replicator_harness import Replication
+from tests.emulator import Emulator
+
+
+def numbered(first: int, last: int, **attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return items with the keys first to last."""
+    return [{"id": {"S": str(number)}, **attributes} for number in range(first, last + 1)]
+
+
+class Deployment(Replication):
+    """All that dynamodb_replication needs and does not make."""
+
+    def __init__(self, emulator: Emulator, name: str, **options: Any) -> None:
+        super().__init__(emulator, name, gate=False, **options)
+        self.state = Journal(self.dynamodb, self.journal, self.source_arn)
+        self.gate_parts = Gate(self.dynamodb, self.journal, self.source_arn)
+
+    def _create_mapping(self, options: Mapping[str, Any]) -> str:
+        sqs = self.emulator.client("sqs")
+        self.queue_url = sqs.create_queue(QueueName=self.queue)["QueueUrl"]
+        answer = sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["QueueArn"])
+        self.queue_arn = str(answer["Attributes"]["QueueArn"])
+        return ""
+
+    def call(self, state: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
+        """Run the module and return its result, failed or not."""
+        arguments = {
+            "function": self.function,
+            "source": self.source,
+            "target": self.target,
+            "state": state,
+            "journal": self.journal,
+            "failure_queue": self.queue_arn,
+            "wait_timeout": 120,
+            # Each lane is a process of the function.
+            "parallelization_factor": 2,
+            "_ansible_check_mode": check,
+            "_ansible_diff": True,
+        }
+        output = io.StringIO()
+        with (
+            mock.patch.dict(os.environ, self.emulator.environment(), clear=True),
+            patch_module_args(arguments | params),
+            contextlib.redirect_stdout(output),
+            contextlib.suppress(SystemExit),
+        ):
+            dynamodb_replication.main()
+        result: dict[str, Any] = json.loads(output.getvalue().splitlines()[-1])
+        assert "exception" not in result, result
+        return result
+
+    def must(self, state: str, **params: Any) -> dict[str, Any]:
+        """Run the module, which must succeed."""
+        result = self.call(state, **params)
+        assert not result.get("failed"), result["msg"]
+        return result
+
+    def refused(self, state: str, **params: Any) -> str:
+        """Run the module, which must fail, and return its message."""
+        result = self.call(state, **params)
+        assert result.get("failed"), result
+        return str(result["msg"])
+
+    def table(self, name: str) -> dict[str, Any]:
+        description: dict[str, Any] = self.dynamodb.describe_table(TableName=name)["Table"]
+        return description
+
+    def seed_entry(self, **changes: Any) -> dict[str, Any]:
+        """Return what the journal would hold after a seed that is complete."""
+        source = self.table(self.source)
+        return {
+            "state": "complete",
+            "began_at": time.time(),
+            "stream_arn": source["LatestStreamArn"],
+            "source_table_id": source["TableId"],
+            "target": self.target,
+            "target_table_id": self.table(self.target)["TableId"],
+        } | changes
+
+    def seeded(self, **changes: Any) -> None:
+        """Write into the journal that the seed is complete; for a source that was empty then, it is."""
+        self.state.put("stage#seed", self.seed_entry(**changes))
+
+    def run(self) -> None:
+        """Arm and run, after a seed."""
+        self.must("armed")
+        self.seeded()
+        self.must("running")
+
+    def mappings(self) -> list[dict[str, Any]]:
+        answer = self.emulator.client("lambda").list_event_source_mappings(FunctionName=self.function)
+        found: list[dict[str, Any]] = answer["EventSourceMappings"]
+        return found
+
+    def replace_stream(self) -> None:
+        """Disable the stream and enable it again, as a user might."""
+        for specification in ({"StreamEnabled": False}, {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}):
+            self.dynamodb.update_table(TableName=self.source, StreamSpecification=specification)
+            self.dynamodb.get_waiter("table_exists").wait(TableName=self.source, WaiterConfig={"Delay": 1})
