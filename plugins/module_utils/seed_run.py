@@ -42,6 +42,10 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_names
 
 _GUARD_SECONDS = 10.0
+_REFUSED = (
+    "The target refuses an item that the source holds, and nothing is skipped. Mend the item at the source, or drop "
+    "from the target the index that does not take it."
+)
 _KEPT = "What has been copied is kept: the same command goes on from there."
 _OWN_OF_THE_ENTRY = frozenset({"migration", "entry", "version", "updated_at", "owner", "heartbeat"})
 
@@ -165,7 +169,10 @@ class SeedRun:
         except SealiftError:
             # The lease ends by itself; what went wrong first is what the user must know.
             self._module.debug("the lease could not be given back")
-        return error if isinstance(error, FinalError) else SealiftError(f"{error} {_KEPT}")
+        if isinstance(error, FinalError):
+            return error
+        hint = f"{_REFUSED} {_KEPT}" if error.code == "ValidationException" else _KEPT
+        return SealiftError(f"{str(error).rstrip('.')}. {hint}")
 
     def _counts(self, totals: Totals) -> dict[str, Any]:
         return {
