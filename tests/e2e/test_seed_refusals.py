@@ -1,0 +1,214 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What may go wrong while a seed runs, or between two runs of it: said in one paragraph, and nothing is lost."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, Self
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from tests.e2e.live_table import contents, create_table, describe, item, key, resources, wait_until_active
+from tests.e2e.playbook import LIMIT_SECONDS, MODULES, migrate, module, one_paragraph, refused
+from tests.e2e.replicator_harness import Item, wait_for
+from tests.emulator import Emulator
+
+STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+JOURNAL = "sealift-journal"
+
+# An index by an attribute that the items of live_table have as a string.
+INDEXED = {
+    "attribute_definitions": [{"attribute_name": "text", "attribute_type": "N"}],
+    "global_secondary_indexes": [
+        {
+            "index_name": "by-text",
+            "key_schema": [{"attribute_name": "text", "key_type": "HASH"}],
+            "projection": {"projection_type": "KEYS_ONLY"},
+        }
+    ],
+}
+
+
+class Prepared:
+    """A table with all that a seed asks for, made without the playbook; and a seed of it that can be watched."""
+
+    def __init__(self, emulator: Emulator, name: str, items: list[Item], **overrides: Any) -> None:
+        self.emulator = emulator
+        self.source, self.target = name, f"{name}-encrypted"
+        arn = create_table(emulator, name, items, StreamSpecification=STREAM)["TableArn"]
+        cloned = module(
+            emulator, "dynamodb_encrypted_clone", source=self.source, target=self.target, overrides=overrides
+        )
+        assert not cloned.get("failed"), cloned
+        self.dynamodb = emulator.client("dynamodb")
+        self.journal = Journal(self.dynamodb, JOURNAL, arn)
+        Gate(self.dynamodb, JOURNAL, arn).ensure(1)
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        return self.journal.get("stage#seed") or {}
+
+    def begin(self) -> None:
+        """Begin a seed too slow to end, and return when it writes."""
+        arguments = {"source": self.source, "target": self.target, "max_write_units": 5, "workers": 2}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", f"{MODULES}.dynamodb_backfill"],
+            env=self.emulator.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
+        self._process.stdin.close()
+        self._process.stdin = None
+        wait_for("the seed to write", self._writes, LIMIT_SECONDS)
+
+    def _writes(self) -> bool:
+        assert self._process
+        assert self._process.poll() is None, self._process.communicate()[0]
+        return bool(contents(self.emulator, self.target))
+
+    def message(self) -> str:
+        """The message with which the seed that was begun ends by itself."""
+        assert self._process
+        output, _ = self._process.communicate(timeout=LIMIT_SECONDS)
+        result = json.loads(output.splitlines()[-1])
+        assert result.get("failed"), result
+        assert self.entry["owner"] == "", "the lease was not given back"
+        return one_paragraph(result["msg"], output)
+
+    def sleep(self) -> None:
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        assert self._process
+        self._process.kill()
+        self._process.wait()
+
+    def refusal(self, **parameters: Any) -> str:
+        """The message with which another run is refused, which changes nothing."""
+        before = resources(self.emulator)
+        message = refused(self.emulator, "dynamodb_backfill", source=self.source, target=self.target, **parameters)
+        assert resources(self.emulator) == before
+        return message
+
+
+def test_a_seed_past_its_deadline(slow_emulator: Emulator, name: str) -> None:
+    items = [item(number) for number in range(60)]
+    with Prepared(slow_emulator, name, items) as prepared:
+        prepared.begin()
+        prepared.kill()
+        # The owner is gone; in 24 hours its lease would be, too.
+        prepared.journal.update("stage#seed", {"began_at": time.time() - 24 * 3600, "owner": ""})
+        message = prepared.refusal()
+        for clue in (name, "past its deadline", "Nothing is lost", f"-e table={name} -e seed_restart=true"):
+            assert clue in message
+        again = module(slow_emulator, "dynamodb_backfill", source=prepared.source, target=prepared.target, restart=True)
+        assert again["items_written"] == len(items)
+        assert contents(slow_emulator, prepared.source) == contents(slow_emulator, prepared.target)
+
+
+def test_a_seed_that_was_asleep_writes_no_more(slow_emulator: Emulator, name: str) -> None:
+    """Another run has taken over meanwhile, and replication may run by now."""
+    with Prepared(slow_emulator, name, [item(number) for number in range(100)]) as prepared:
+        prepared.begin()
+        prepared.sleep()
+        again = module(slow_emulator, "dynamodb_backfill", source=prepared.source, target=prepared.target)
+        assert (again["changed"], again["runs"]) == (True, 2), again
+        assert contents(slow_emulator, prepared.source) == contents(slow_emulator, prepared.target)
+        after = prepared.entry
+        for number in range(100):
+            prepared.dynamodb.delete_item(TableName=prepared.target, Key=key(number))
+        prepared.wake()
+        assert "is being run by another process" in prepared.message()
+        assert contents(slow_emulator, prepared.target) == {}
+        assert prepared.entry == after
+
+
+def test_the_source_is_deleted_during_the_seed(slow_emulator: Emulator, name: str) -> None:
+    with Prepared(slow_emulator, name, [item(number) for number in range(200)]) as prepared:
+        prepared.begin()
+        prepared.dynamodb.delete_table(TableName=prepared.source)
+        message = prepared.message()
+        assert prepared.entry["state"] == "running"
+        for clue in (name, "the source was deleted", prepared.target, "backup"):
+            assert clue in message
+
+
+def test_the_stream_is_replaced_during_the_seed(slow_emulator: Emulator, name: str) -> None:
+    with Prepared(slow_emulator, name, [item(number) for number in range(200)]) as prepared:
+        prepared.begin()
+        for specification in ({"StreamEnabled": False}, STREAM):
+            prepared.dynamodb.update_table(TableName=name, StreamSpecification=specification)
+            wait_until_active(slow_emulator, name)
+        message = prepared.message()
+        for clue in (name, "stream was disabled or replaced", "Nothing is lost", "seed_restart=true"):
+            assert clue in message
+        later = prepared.refusal()
+        for clue in (name, "the source's stream was replaced", "Nothing is lost", "seed_restart=true"):
+            assert clue in later
+
+
+def test_the_target_is_deleted_during_the_seed(slow_emulator: Emulator, name: str) -> None:
+    with Prepared(slow_emulator, name, [item(number) for number in range(200)]) as prepared:
+        prepared.begin()
+        prepared.dynamodb.delete_table(TableName=prepared.target)
+        message = prepared.message()
+        for clue in (name, f"target {prepared.target} was deleted", "Nothing is lost"):
+            assert clue in message
+        wait_for("the target to be gone", lambda: prepared.target not in prepared.dynamodb.list_tables()["TableNames"])
+        assert "--tags clone" in prepared.refusal()
+
+
+def test_an_item_that_the_target_refuses_stops_the_seed(slow_emulator: Emulator, name: str) -> None:
+    odd = item(7)
+    items = [{**item(number), "text": {"N": str(number)}} for number in range(60)]
+    with Prepared(slow_emulator, name, [*items, odd], **INDEXED) as prepared:
+        message = refused(slow_emulator, "dynamodb_backfill", source=name, target=prepared.target)
+        for clue in (
+            prepared.target,
+            "by-text",
+            "Type mismatch",
+            "nothing is skipped",
+            "the same command goes on from there",
+        ):
+            assert clue in message
+        assert (prepared.entry["state"], prepared.entry["owner"]) == ("running", "")
+        assert odd["id"] not in [each["id"] for each in contents(slow_emulator, prepared.target).values()]
+        # Set right at the source, the same command ends the seed.
+        prepared.dynamodb.put_item(TableName=name, Item={**odd, "text": {"N": "7"}})
+        assert module(slow_emulator, "dynamodb_backfill", source=name, target=prepared.target)["changed"]
+        assert contents(slow_emulator, name) == contents(slow_emulator, prepared.target)
+        assert describe(slow_emulator, prepared.target)["TableStatus"] == "ACTIVE"
+
+
+def test_a_journal_of_another_release(slow_emulator: Emulator, name: str) -> None:
+    arn = create_table(slow_emulator, name, [item(1)])["TableArn"]
+    assert module(slow_emulator, "dynamodb_encrypted_clone", source=name, target=f"{name}-encrypted")["changed"]
+    entry: Item = {"migration": {"S": arn}, "entry": {"S": "stage#seed"}, "version": {"N": "2"}}
+    slow_emulator.client("dynamodb").put_item(TableName=JOURNAL, Item=entry)
+    before = resources(slow_emulator)
+    message = migrate(slow_emulator, name).refused()
+    assert resources(slow_emulator) == before
+    for clue in (name, JOURNAL, "stage#seed of version 2", "Nothing was changed", "install that one"):
+        assert clue in message
