@@ -20,8 +20,8 @@ from tests.emulator import Emulator, EmulatorError, Settings
 _TARGET = f"{users.TABLE}-encrypted"
 _ALIAS = "alias/users"
 _VARIABLES = (f"table={users.TABLE}", f"kms_key={_ALIAS}")
-_CATCH_UP_SECONDS = 60.0
-_QUIET_SECONDS = 3.0
+_CATCH_UP_SECONDS = 60
+_QUIET_SECONDS = 3
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

@@ -60,7 +60,7 @@ class Writer:
 
     def __enter__(self) -> Self:
         """Return once it writes."""
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             self._command,
             cwd=ROOT,
             env=self._emulator.environment(),
@@ -70,22 +70,22 @@ class Writer:
             start_new_session=True,
         )
         try:
-            assert self._process.stdout is not None
-            if self._process.stdout.readline() != "writing\n":
+            assert self.process.stdout is not None
+            if self.process.stdout.readline() != "writing\n":
                 raise DemoError("The writer did not begin.")
         except BaseException:
-            end_group(self._process)
+            end_group(self.process)
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        end_group(self._process)
+        end_group(self.process)
 
     def stop(self) -> Writes:
         """End it and return what it has written."""
-        self._process.terminate()
-        report, _ = self._process.communicate()
-        if self._process.returncode:
+        self.process.terminate()
+        report, _ = self.process.communicate()
+        if self.process.returncode:
             raise DemoError("A write to the table was refused while it was migrated.")
         return Writes(wanted=self._rate, **json.loads(report))
 

@@ -58,10 +58,11 @@ class Outcome:
 
     def _fact_lines(self) -> list[str]:
         comparison, writes = self.comparison, self.writes
+        rate = f"{writes.rate:.0f} a second (of {writes.wanted:.0f})"
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(writes.kinds.items()))
         facts = {
             "items": f"{comparison.source_items:,} in the source, {comparison.target_items:,} in the target",
-            "writes": f"{len(writes.times):,} in {writes.seconds:.0f} s: {writes.rate:.0f} a second (of {writes.wanted:.0f})",
+            "writes": f"{len(writes.times):,} in {writes.seconds:.0f} s: {rate}",
             "": kinds,
             "lag": self._lag(),
             "missing": _count(comparison.missing),

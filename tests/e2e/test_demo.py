@@ -111,6 +111,7 @@ def test_other_encryption_fails() -> None:
 def test_refused_write_fails(dynamodb: Any, emulator: Emulator) -> None:
     with Writer(emulator, users=ITEMS, rate=100, seed=1) as writer:
         dynamodb.delete_table(TableName=TABLE)
+        wait_until(lambda: writer.process.poll() is not None)
         with pytest.raises(DemoError, match="refused"):
             writer.stop()
 
