@@ -15,7 +15,7 @@ from base64 import b64decode
 import boto3
 
 
-def with_bytes(value: dict) -> dict:
+def with_bytes(value: dict[str, str]) -> dict[str, str | bytes]:
     """Return an AttributeValue whose binary, if it is one, is bytes."""
     return {kind: b64decode(content) if kind == "B" else content for kind, content in value.items()}
 
