@@ -4,6 +4,7 @@
 """The launcher: a port and a folder of its own, the caller's environment kept out, and an end in any case."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -118,6 +119,8 @@ def test_it_ends_when_it_or_its_parent_is_killed(tmp_path: Path, victim: str) ->
         wait_until(lambda: not is_alive(worker))
         if victim == "parent":
             wait_until(lambda: not folder.exists())
+        # Nobody is left who would do it.
+        shutil.rmtree(folder, ignore_errors=True)
         parent.kill()
 
 
