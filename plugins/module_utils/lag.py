@@ -104,7 +104,7 @@ class DrainWatch:
         self._counter: int | None = None
         self._still_since = 0.0
         self._young_since: float | None = None
-        self._young_seen = False
+        self._young_seen_since: float | None = None
         self._oldest = 0.0
         self._applied_until = 0.0
 
@@ -133,9 +133,10 @@ class DrainWatch:
             self._young_since = None
             return Verdict.BEHIND
         if self._young_since is None:
-            self._young_since, self._young_seen, self._oldest = clock, False, state.at
+            self._young_since, self._young_seen_since, self._oldest = clock, None, state.at
         if oldest is not None:
-            self._young_seen = True
+            if self._young_seen_since is None:
+                self._young_seen_since = clock
             self._oldest = min(self._oldest, oldest)
         return self._verdict(state, clock, self._young_since)
 
@@ -143,7 +144,8 @@ class DrainWatch:
         still = min(clock - self._still_since, clock - young_since) >= self._quiet_seconds
         # Where it may be quiet by now, that is waited for: it tells more.
         moves = clock - self._still_since < self._quiet_seconds / 2
-        only_young = self._young_seen and moves and clock - young_since >= self._quiet_seconds
+        seen_since = clock if self._young_seen_since is None else self._young_seen_since
+        only_young = moves and clock - seen_since >= self._quiet_seconds
         if not still and not only_young:
             return Verdict.BEHIND
         self._applied_until = (state.at if still else self._oldest) - self._margin

@@ -39,7 +39,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import ref
 
 # A pause first looks whether replication has caught up, unless that is known from so short a time ago: it decides for
 # how long replication may stay paused.
-_KNOWN_RECENTLY_SECONDS = 3600
+_KNOWN_RECENTLY_SECONDS = 60
 _LOOK_INTERVAL = 0.25
 
 
@@ -210,7 +210,7 @@ def _paused(replication: Replication, before: Facts) -> Facts:
 
 def _applied_until(replication: Replication, before: Facts) -> float | None:
     """Return until when all changes are applied, if replication has caught up and that is not on record."""
-    known = before.record.get("applied_until") or (before.seed or {}).get("began_at") or 0.0
+    known = before.record.get("applied_until", 0.0)
     if not before.mapping or replication.now(before) - known < _KNOWN_RECENTLY_SECONDS:
         return None
     watch = DrainWatch(

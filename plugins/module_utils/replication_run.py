@@ -33,11 +33,13 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import COMPLETE, RESTART, Identity
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import ENTRY as SEED_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import predicted_stream
-from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_tail import StreamTail
+from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_tail import KEYS_LIMIT, StreamTail, same_items
 
 # For how long a record may block its shard under our eyes before waiting is given up. It is longer than an invocation
 # of the function as the role deploys it, which goes on trying to the end.
 _BLOCKED_SECONDS = 90
+# For how long a mapping that was enabled before may invoke nobody until the stream itself is looked at.
+_SILENT_SECONDS = 30
 _LOOK_INTERVAL = 0.25
 _MAPPING_INTERVAL = 5.0
 
@@ -155,7 +157,8 @@ def _wait_until_drained(replication: Replication, facts: Facts, mapping: EventSo
     blocks = BlockWatch()
     # Without a record of an earlier catch-up, every record of the stream counts.
     applied_until = facts.record.get("applied_until", 0.0)
-    tail = StreamTail(client(replication.module, "dynamodbstreams"), mapping.event_source_arn, applied_until)
+    streams = client(replication.module, "dynamodbstreams")
+    idle = _Idle(replication, facts, StreamTail(streams, mapping.event_source_arn, applied_until))
     needed_since = max(applied_until, (facts.seed or {}).get("began_at", 0.0))
     next_look = began
     while True:
@@ -168,7 +171,7 @@ def _wait_until_drained(replication: Replication, facts: Facts, mapping: EventSo
         if state is None or not state.open:
             raise _stopped(replication)
         verdict = watch.observe(state, clock)
-        if verdict is Verdict.CAUGHT_UP or (verdict is Verdict.IDLE and tail.proves_nothing_left()):
+        if verdict is Verdict.CAUGHT_UP or (verdict is Verdict.IDLE and idle.proves_nothing_left(clock)):
             return
         lag = state.lag_seconds(facts.timeout)
         # An older one that the seed has read already may well be lost.
@@ -179,6 +182,34 @@ def _wait_until_drained(replication: Replication, facts: Facts, mapping: EventSo
         if clock - began > replication.wait_timeout:
             raise _timed_out(replication, mapping, state, lag, verdict)
         time.sleep(_LOOK_INTERVAL)
+
+
+class _Idle:
+    """Looks for what a mapping that invokes nobody may still have to deliver.
+
+    A mapping that was enabled before has delivered part of the stream, but nobody can tell how much of it. If it stays
+    silent, and each record that may be left would change nothing, none is.
+    """
+
+    def __init__(self, replication: Replication, facts: Facts, tail: StreamTail) -> None:
+        self._replication = replication
+        self._resumed = facts.record.get("invocations_before", 0) > 0
+        self._tail = tail
+        self._since: float | None = None
+
+    def proves_nothing_left(self, clock: float) -> bool:
+        """Read on in the stream, and tell whether nothing can be left in it."""
+        self._since = clock if self._since is None else self._since
+        if not self._tail.reaches_end():
+            return False
+        keys = self._tail.keys
+        if not keys:
+            return True
+        if not self._resumed or clock - self._since < _SILENT_SECONDS or len(keys) > KEYS_LIMIT:
+            return False
+        self._since = clock
+        replication = self._replication
+        return same_items(replication.dynamodb, replication.table, replication.params["target"], keys)
 
 
 def _refuse_stopped(replication: Replication, mapping: EventSourceMapping | None) -> None:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the Sealift project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a stream holds anything at all that was not replicated: read from its beginning to its end.
+"""What a stream holds that may not have been replicated yet: read from its beginning to its end.
 
 Only an idle stream is read like this; on any other the function's invocations tell.
 
@@ -12,13 +12,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
+from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import item_hash
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import doing
 
 # An open shard has no end, and may answer with no records before its last one. So many rounds of answers without a
 # record from any shard, one after another, count as the end.
 _EMPTY_ROUNDS = 5
 _PAGES_PER_ROUND = 20
+
+# More keys than that are not compared one by one.
+KEYS_LIMIT = 500
 
 
 class StreamTail:
@@ -33,18 +38,21 @@ class StreamTail:
         self._since = since
         self._iterators: list[str] | None = None
         self._empty_rounds = 0
-        self._holds_records = False
+        self._keys: dict[bytes, Item] = {}
 
-    def proves_nothing_left(self) -> bool:
-        """Read on, and tell whether all was read and no record counts."""
-        if self._holds_records:
-            return False
+    @property
+    def keys(self) -> list[Item]:
+        """The keys of the records that count; of very many, only some."""
+        return list(self._keys.values())
+
+    def reaches_end(self) -> bool:
+        """Read on, and tell whether all is read."""
         if self._iterators is None:
             self._iterators = [self._begin(shard) for shard in self._shards()]
         rounds = [self._read(iterator) for iterator in self._iterators]
         self._iterators = [iterator for iterator, _ in rounds if iterator]
         empty = all(is_empty for _, is_empty in rounds)
-        self._empty_rounds = self._empty_rounds + 1 if empty and not self._holds_records else 0
+        self._empty_rounds = self._empty_rounds + 1 if empty else 0
         return self._empty_rounds >= _EMPTY_ROUNDS
 
     def _shards(self) -> list[str]:
@@ -73,9 +81,25 @@ class StreamTail:
             with doing(f"read {self._stream_arn}"):
                 answer = self._streams.get_records(ShardIterator=iterator)
             iterator = answer.get("NextShardIterator")
-            created = [record["dynamodb"]["ApproximateCreationDateTime"].timestamp() for record in answer["Records"]]
-            if any(moment >= self._since for moment in created):
-                self._holds_records = True
-            if not created:
+            if not answer["Records"]:
                 return iterator, page_number == 0
+            self._count(answer["Records"])
         return iterator, False
+
+    def _count(self, records: list[dict[str, Any]]) -> None:
+        for record in records:
+            change = record["dynamodb"]
+            if change["ApproximateCreationDateTime"].timestamp() >= self._since and len(self._keys) <= KEYS_LIMIT:
+                self._keys[item_hash(change["Keys"])] = change["Keys"]
+
+
+def same_items(dynamodb: Client, source: str, target: str, keys: list[Item]) -> bool:
+    """Tell, strongly consistent, whether two tables hold the same under all keys."""
+    for key in keys:
+        items = []
+        for table in (source, target):
+            with doing(f"read an item of table {table}"):
+                items.append(dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {}))
+        if item_hash(items[0]) != item_hash(items[1]):
+            return False
+    return True

@@ -83,6 +83,13 @@ def test_only_young_records_in_a_window_prove_it_on_a_table_that_is_never_quiet(
     assert drain.applied_until == NOW - 1.5 - 2
 
 
+def test_the_first_young_record_after_silence_proves_nothing_yet() -> None:
+    drain = watch()
+    verdicts = [drain.observe(state(clock, 1, oldest=1.0 if clock >= 8 else None), clock) for clock in ticks(last=14)]
+    assert Verdict.CAUGHT_UP not in verdicts[4 * 8 : 4 * 13]
+    assert verdicts[4 * 13] is Verdict.CAUGHT_UP
+
+
 def test_when_writing_has_ended_quiet_is_waited_for() -> None:
     drain = watch()
     seen = [state(clock, oldest=1.0 if clock < 2 else None) for clock in ticks(last=8)]
