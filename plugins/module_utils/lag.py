@@ -106,12 +106,9 @@ class DrainWatch:
         self._young_since: float | None = None
         self._young_seen_since: float | None = None
         self._oldest = 0.0
+        self._seen_since: float | None = None
+        self._oldest_seen = 0.0
         self._applied_until = 0.0
-
-    @property
-    def quiet_seconds(self) -> float:
-        """For how long states have to be seen, at least."""
-        return self._quiet_seconds
 
     @property
     def applied_until(self) -> float:
@@ -128,6 +125,7 @@ class DrainWatch:
         self._counter = state.invocations
         if moved:
             self._still_since = clock
+        self._look_back(oldest, clock)
         young = oldest is None or state.at - oldest <= self._young_seconds
         if state.blocked or not young or not state.open:
             self._young_since = None
@@ -139,6 +137,18 @@ class DrainWatch:
                 self._young_seen_since = clock
             self._oldest = min(self._oldest, oldest)
         return self._verdict(state, clock, self._young_since)
+
+    def behind_until(self, clock: float) -> float | None:
+        """Return until when all changes are known to be applied although it has not caught up, or None if unknown."""
+        if self._seen_since is None or clock - self._seen_since < self._quiet_seconds:
+            return None
+        return self._oldest_seen - self._margin
+
+    def _look_back(self, oldest: float | None, clock: float) -> None:
+        if oldest is not None and self._seen_since is None:
+            self._seen_since, self._oldest_seen = clock, oldest
+        elif oldest is not None:
+            self._oldest_seen = min(self._oldest_seen, oldest)
 
     def _verdict(self, state: GateState, clock: float, young_since: float) -> Verdict:
         still = min(clock - self._still_since, clock - young_since) >= self._quiet_seconds

@@ -40,7 +40,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import ref
 # A pause first looks whether replication has caught up, unless that is known from so short a time ago: it decides for
 # how long replication may stay paused.
 _KNOWN_RECENTLY_SECONDS = 60
-_LOOK_INTERVAL = 0.25
+_PAUSE_LOOK_SECONDS = 30
+_LOOK_INTERVAL = 0.1
 
 
 def manage_replication(module: AnsibleAWSModule) -> dict[str, Any]:
@@ -209,20 +210,22 @@ def _paused(replication: Replication, before: Facts) -> Facts:
 
 
 def _applied_until(replication: Replication, before: Facts) -> float | None:
-    """Return until when all changes are applied, if replication has caught up and that is not on record."""
+    """Return until when all changes are applied, if it can be seen and is not on record."""
     known = before.record.get("applied_until", 0.0)
     if not before.mapping or replication.now(before) - known < _KNOWN_RECENTLY_SECONDS:
         return None
-    watch = DrainWatch(
-        before.record.get("invocations_before", 0),
-        before.mapping.spec.maximum_batching_window_in_seconds,
-        before.timeout,
-    )
-    give_up = time.monotonic() + watch.quiet_seconds + 1
-    while time.monotonic() < give_up:
+    window = before.mapping.spec.maximum_batching_window_in_seconds
+    watch = DrainWatch(before.record.get("invocations_before", 0), window, before.timeout)
+    give_up = time.monotonic() + _PAUSE_LOOK_SECONDS + window
+    while (clock := time.monotonic()) < give_up:
         state = replication.gate.read()
-        if state and watch.observe(state, time.monotonic()) is Verdict.CAUGHT_UP:
+        verdict = watch.observe(state, clock) if state else Verdict.BEHIND
+        if verdict is Verdict.CAUGHT_UP:
             return watch.applied_until
+        if verdict is Verdict.IDLE:
+            return None
+        if behind_until := watch.behind_until(clock):
+            return max(known, behind_until)
         time.sleep(_LOOK_INTERVAL)
     return None
 

@@ -76,7 +76,7 @@ def drain(replication: Replication, before: Facts) -> Facts:
     after = run(replication, before)
     if replication.check_mode:
         return after
-    mapping, _ = _require_armed(replication, after)
+    mapping, _gate = _require_armed(replication, after)
     watch = DrainWatch(
         after.record.get("invocations_before", after.gate.invocations if after.gate else 0),
         mapping.spec.maximum_batching_window_in_seconds,

@@ -50,8 +50,8 @@ class StreamTail:
         if self._iterators is None:
             self._iterators = [self._begin(shard) for shard in self._shards()]
         rounds = [self._read(iterator) for iterator in self._iterators]
-        self._iterators = [iterator for iterator, _ in rounds if iterator]
-        empty = all(is_empty for _, is_empty in rounds)
+        self._iterators = [iterator for iterator, _empty in rounds if iterator]
+        empty = all(is_empty for _iterator, is_empty in rounds)
         self._empty_rounds = self._empty_rounds + 1 if empty else 0
         return self._empty_rounds >= _EMPTY_ROUNDS
 

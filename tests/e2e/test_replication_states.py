@@ -191,6 +191,18 @@ def test_a_pause_finds_out_until_when_all_is_applied(deployment: Deployment) -> 
     assert deployment.items(deployment.target) == deployment.items(deployment.source)
 
 
+def test_a_pause_finds_out_how_far_behind_it_is(deployment: Deployment) -> None:
+    deployment.run()
+    deployment.emulator.inject({"fault": "refuse_item", "table": deployment.target, "key": {"id": {"S": "2"}}})
+    deployment.put(*numbered(1, 3))
+    wait_for("the record to be blocked", lambda: deployment.gate()["blocked"]["M"])
+    deployment.seeded(began_at=time.time() - 10 * DAY)
+    deployment.must("paused")
+    deployment.emulator.clear_faults()
+    deployment.must("drained")
+    assert deployment.items(deployment.target) == deployment.items(deployment.source)
+
+
 def test_changes_older_than_the_seed_may_be_older_than_the_stream_keeps(deployment: Deployment) -> None:
     deployment.must("armed")
     deployment.put(*numbered(1, 3))

@@ -115,6 +115,16 @@ def test_one_old_or_blocked_record_begins_the_window_anew(spoiler: dict[str, obj
     assert verdicts.index(Verdict.CAUGHT_UP) >= 4 * 9
 
 
+def test_what_is_seen_in_flight_tells_until_when_all_is_applied() -> None:
+    drain = watch()
+    assert drain.observe(state(0, oldest=600), 0) is Verdict.BEHIND
+    assert drain.behind_until(0) is None
+    assert drain.observe(state(3, oldest=700), 3) is Verdict.BEHIND
+    assert drain.observe(state(5, oldest=600), 5) is Verdict.BEHIND
+    assert drain.behind_until(5) == NOW + 3 - 700 - 2
+    assert watch().behind_until(99) is None
+
+
 def test_a_block_is_timed_by_record() -> None:
     blocks = BlockWatch()
     assert blocks.seconds(state(0, blocked={"1": NOW}), 0) == 0
