@@ -50,7 +50,7 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _leave(number: int, _: FrameType | None) -> None:
+def _leave(number: int, _frame: FrameType | None) -> None:
     """Go through every clean-up, once."""
     for other in _SIGNALS:
         signal.signal(other, signal.SIG_IGN)

@@ -78,13 +78,13 @@ class Writer:
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_error: object) -> None:
         end_group(self.process)
 
     def stop(self) -> Writes:
         """End it and return what it has written."""
         self.process.terminate()
-        report, _ = self.process.communicate()
+        report = self.process.communicate()[0]
         if self.process.returncode:
             raise DemoError("A write to the table was refused while it was migrated.")
         return Writes(wanted=self._rate, **json.loads(report))

@@ -114,7 +114,7 @@ class Client:
     def burst(self, number: int) -> None:
         """Change one user several times at once, and leave it in any state, deleted too."""
         self.kinds["bursts"] += 1
-        for _ in range(_BURST):
+        for _change in range(_BURST):
             self._random.choice((self.put, self.update, self.remove_attributes, self.delete))(number)
 
     def _send(self, kind: str, operation: str, **request: Any) -> None:

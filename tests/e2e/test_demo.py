@@ -89,7 +89,7 @@ def test_changed_item_fails(dynamodb: Any, sabotage: Callable[[Any], Any]) -> No
     put(dynamodb, 3)
     assert compare(dynamodb, TABLE, TARGET).equal
     sabotage(dynamodb)
-    found, _ = compare_at_rest(dynamodb, TABLE, TARGET, limit=0, quiet=0)
+    found, _equal_at = compare_at_rest(dynamodb, TABLE, TARGET, limit=0, quiet=0)
     assert (found.missing, found.extra, found.changed) == ([], [], ["user-00003"])
     assert outcome(found).failures() == ["The tables differ."]
 
@@ -97,7 +97,7 @@ def test_changed_item_fails(dynamodb: Any, sabotage: Callable[[Any], Any]) -> No
 def test_missing_and_extra_items_fail(dynamodb: Any) -> None:
     dynamodb.delete_item(TableName=TARGET, Key=key(3))
     put(dynamodb, 900)
-    found, _ = compare_at_rest(dynamodb, TABLE, TARGET, limit=0, quiet=0)
+    found, _equal_at = compare_at_rest(dynamodb, TABLE, TARGET, limit=0, quiet=0)
     assert (found.missing, found.extra, found.changed) == (["user-00003"], ["user-00900"], [])
     assert outcome(found).failures() == ["The tables differ."]
     assert "1: user-00003" in outcome(found).text()
@@ -118,7 +118,7 @@ def test_refused_write_fails(dynamodb: Any, emulator: Emulator) -> None:
 
 def test_demo_succeeds(tmp_path: Path) -> None:
     with run_demo(tmp_path) as demo:
-        output, _ = demo.communicate(timeout=600)
+        output = demo.communicate(timeout=600)[0]
     assert demo.returncode == 0, output
     assert re.search(r"missing +0\n +extra +0\n +changed +0\n", output)
     assert "customer managed" in output
@@ -130,7 +130,7 @@ def test_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
     with run_demo(tmp_path) as demo:
         wait_until(lambda: any("dynamodb_backfill" in command for command in commands_of(tmp_path)), timeout=300)
         demo.send_signal(signal.SIGINT)
-        output, _ = demo.communicate(timeout=60)
+        output = demo.communicate(timeout=60)[0]
     assert demo.returncode == 128 + signal.SIGINT, output
     assert "Traceback" not in output
     assert_nothing_left(tmp_path)
