@@ -175,7 +175,7 @@ def _create(dynamodb: Client, table: str) -> bool:
         with doing(f"create the journal table {table}"):
             dynamodb.create_table(
                 TableName=table,
-                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in key],
+                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _unused in key],
                 KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in key],
                 BillingMode="PAY_PER_REQUEST",
                 SSESpecification={"Enabled": True, "SSEType": "KMS"},

@@ -105,7 +105,7 @@ class Lease:
             if not now.get("owner"):
                 return
             if (now["owner"], now["heartbeat"]) != (held["owner"], held["heartbeat"]):
-                host, pid, _ = now["owner"].rsplit(":", 2)
+                host, pid, _unused = now["owner"].rsplit(":", 2)
                 raise self._busy(f"process {pid} on {host}")
 
     def _busy(self, who: str) -> SealiftError:

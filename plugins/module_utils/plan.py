@@ -136,7 +136,8 @@ def _function_keys(kms: Client, facts: Facts) -> list[str]:
 
 def _plan(facts: Facts, function_keys: list[str]) -> dict[str, Any]:
     source = facts.source
-    _, partition, _, region, account, _ = source["TableArn"].split(":", 5)
+    arn = source["TableArn"].split(":")
+    partition, region, account = arn[1], arn[3], arn[4]
     stream = facts.stream or predicted_stream(source["TableArn"], "NEW_AND_OLD_IMAGES")
     return {
         "account": account,

@@ -166,10 +166,10 @@ def _fitting(index: Index, billing_mode: str, table: Throughput | None) -> Index
 def _used(spec: TableSpec, definitions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return the definitions of all key attributes and of no other, as CreateTable demands."""
     schemas = [spec.key_schema, *(index.key_schema for index in spec.local_indexes + spec.global_indexes)]
-    names = {name for schema in schemas for name, _ in schema}
+    names = {name for schema in schemas for name, _unused in schema}
     # A vector index's search schema names attributes too, whose definitions can only have come from the source.
     vector_text = str(spec.vector_definitions)
-    names |= {name for name, _ in spec.attributes if repr(name) in vector_text}
+    names |= {name for name, _unused in spec.attributes if repr(name) in vector_text}
     unknown = sorted(names - set(definitions))
     if unknown:
         raise ValueError(", ".join(unknown))

@@ -126,7 +126,7 @@ deadline:
   description: When replication must have begun at the latest, in UTC.
   returned: success
   type: str
-  sample: 2026-11-24T07:12:00Z
+  sample: "2026-11-24T07:12:00Z"
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule

@@ -86,7 +86,7 @@ stream:
       description: The part of the ARN that tells this stream from the table's earlier ones.
       type: str
       returned: always
-      sample: 2026-11-23T08:00:00.000
+      sample: "2026-11-23T08:00:00.000"
     view_type:
       description: What the stream records of each change.
       type: str

@@ -21,7 +21,7 @@ def content(answer: Answer) -> dict[str, Any]:
 
 
 def with_content(answer: Answer, changed: dict[str, Any]) -> Answer:
-    status, headers, _ = answer
+    status, headers, _unused = answer
     body = json.dumps(changed).encode()
     if "x-amz-crc32" in headers:
         headers = {**headers, "x-amz-crc32": str(zlib.crc32(body))}

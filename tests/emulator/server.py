@@ -89,7 +89,7 @@ async def _announce(port: int) -> None:
     """Tells the parent the port, once it answers."""
     while True:
         with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            _unused, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.close()
             break
         await asyncio.sleep(0.01)

@@ -92,5 +92,5 @@ def test_without_java_its_tests_skip_but_fail_in_ci(tmp_path: Path, ci: str, out
         cwd=ROOT, env={**os.environ, "PATH": str(tmp_path), "CI": ci, "PYTHONPATH": str(ROOT)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    kind, _, number = outcome.partition("=")
+    kind, _unused, number = outcome.partition("=")
     assert f"{number} {kind.rstrip('s') if kind == 'errors' else kind}" in result.stdout

@@ -56,7 +56,7 @@ def test_a_batch_of_which_nothing_is_processed_is_throttled(cloud: Cloud) -> Non
 def test_throttling_a_number_of_times_and_then_no_more(cloud: Cloud) -> None:
     cloud.table()
     cloud.emulator.inject({"fault": "throttle", "operation": "PutItem", "table": cloud.name, "count": 2})
-    for _ in range(2):
+    for _unused in range(2):
         with pytest.raises(cloud.dynamodb.exceptions.ProvisionedThroughputExceededException):
             cloud.put("a")
     cloud.put("a")

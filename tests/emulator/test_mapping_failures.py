@@ -289,7 +289,7 @@ _REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("options", "text"), _REFUSED, ids=[str(options) for options, _ in _REFUSED])
+@pytest.mark.parametrize(("options", "text"), _REFUSED, ids=[str(options) for options, _unused in _REFUSED])
 def test_settings_out_of_range_are_refused(cloud: Cloud, options: dict[str, Any], text: str) -> None:
     cloud.table(view="KEYS_ONLY")
     function = cloud.function("def handler(event, context): pass")

@@ -16,7 +16,8 @@ def create(dynamodb: Any, table: str, key: str = "pk:B sk:N") -> str:
         TableName=table,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[
-            {"AttributeName": name, "KeyType": kind} for (name, _), kind in zip(names, ("HASH", "RANGE"), strict=False)
+            {"AttributeName": name, "KeyType": kind}
+            for (name, _unused), kind in zip(names, ("HASH", "RANGE"), strict=False)
         ],
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in names],
     )

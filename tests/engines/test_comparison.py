@@ -278,7 +278,7 @@ class Writer:
 @pytest.mark.parametrize("window", [0, 20_000])
 def test_a_live_table_shows_its_lost_writes_and_no_others(dynamodb: Any, tables: tuple[str, str], window: int) -> None:
     planted = plant(dynamodb, tables)
-    touched = {int(number) for keys in planted.values() for _, number in keys}
+    touched = {int(number) for keys in planted.values() for _unused, number in keys}
     written = [number for number in range(ITEMS) if number not in touched]
     with Replication(dynamodb, tables, lag=0.3) as replication, Writer(replication, written[:150]) as writer:
         outcome = Comparison(dynamodb, spec(tables, window=window, max_lag=8)).run()

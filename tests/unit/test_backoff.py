@@ -96,7 +96,7 @@ def test_success_makes_the_next_failure_the_first_one() -> None:
 def test_progress_begins_the_time_limit_anew_and_keeps_the_pause() -> None:
     time = Time()
     patient = backoff(time)
-    for _ in range(200):
+    for _unused in range(200):
         patient.pause(THROTTLED)
         patient.progressed()
     assert time.now > 1000

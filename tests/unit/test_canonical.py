@@ -64,7 +64,7 @@ def test_different_numbers_differ(one: str, other: str) -> None:
 
 def test_canonical_numbers_agree_with_exact_arithmetic() -> None:
     chance = random.Random(1)
-    for _ in range(3000):
+    for _unused in range(3000):
         digits = "".join(chance.choices("0123456789", k=chance.randint(1, 38)))
         point = chance.randint(0, len(digits))
         text = f"{chance.choice(['', '-', '+'])}{digits[:point]}.{digits[point:]}E{chance.randint(-120, 80)}"
@@ -163,15 +163,15 @@ MAKERS: dict[str, Callable[[random.Random], Any]] = {
     "B": lambda chance: chance.randbytes(chance.randint(0, 12)),
     "BOOL": lambda chance: chance.random() < 0.5,
     "NULL": lambda chance: True,
-    "SS": lambda chance: list({text(chance) for _ in range(4)}),
-    "NS": lambda chance: list({number(chance) for _ in range(4)}),
-    "BS": lambda chance: list({chance.randbytes(chance.randint(0, 6)) for _ in range(4)}),
+    "SS": lambda chance: list({text(chance) for _unused in range(4)}),
+    "NS": lambda chance: list({number(chance) for _unused in range(4)}),
+    "BS": lambda chance: list({chance.randbytes(chance.randint(0, 6)) for _unused in range(4)}),
 }
 
 
 def value(chance: random.Random, depth: int) -> dict[str, Any]:
     if depth and chance.random() < 0.4:
-        elements = [value(chance, depth - 1) for _ in range(chance.randint(0, 4))]
+        elements = [value(chance, depth - 1) for _unused in range(chance.randint(0, 4))]
         return {"L": elements} if chance.random() < 0.5 else {"M": {text(chance): element for element in elements}}
     kind = chance.choice(list(MAKERS))
     return {kind: MAKERS[kind](chance)}

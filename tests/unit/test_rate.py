@@ -31,7 +31,7 @@ def rate(units: float | None, time: Time) -> Rate:
 def test_no_limit_never_waits() -> None:
     time = Time()
     limit = rate(None, time)
-    for _ in range(1000):
+    for _unused in range(1000):
         limit.take(1000)
         limit.settle(1000, 500)
     assert time.now == 1000.0
@@ -42,7 +42,7 @@ def test_no_limit_never_waits() -> None:
 def test_the_average_is_the_limit_whatever_is_expected(expected: float) -> None:
     time, chance = Time(), random.Random(1)
     limit = rate(100, time)
-    for _ in range(500):
+    for _unused in range(500):
         limit.take(expected)
         limit.settle(expected, chance.uniform(0, 100))
     seconds = time.now - 1000.0
@@ -54,7 +54,7 @@ def test_time_without_calls_is_saved_up_for_a_second_at_most() -> None:
     limit = rate(100, time)
     time.now += 3600
     began = time.now
-    for _ in range(300):
+    for _unused in range(300):
         limit.take(1)
         limit.settle(1, 1)
     assert time.now - began == pytest.approx(2, abs=0.1)
@@ -64,11 +64,11 @@ def test_threads_share_the_limit() -> None:
     limit = Rate(1000)
 
     def work() -> None:
-        for _ in range(50):
+        for _unused in range(50):
             limit.take(5)
             limit.settle(5, 5)
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
+    threads = [threading.Thread(target=work) for _unused in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -102,7 +102,7 @@ class Lane:
             pause = min(2 * pause, STATE.settings.retry_backoff_limit_seconds)
 
     def _invoke(self, batch: Batch) -> dict[str, Any]:
-        function, _ = lambda_svc._get_func_record_for_qualifier(self._mapping.function, self._mapping.qualifier)
+        function, _unused = lambda_svc._get_func_record_for_qualifier(self._mapping.function, self._mapping.qualifier)
         if function is None:
             return {"error": True, "throttle": True}
         began = time.time()

@@ -82,7 +82,7 @@ class Poller:
             span = streams.span(self._mapping.source)
             if span is None:
                 return False
-            first, end, _ = span
+            first, end, _unused = span
             position = first if self._mapping.starting_position == "TRIM_HORIZON" else end
         self._progress.resume(position)
         self._next = position

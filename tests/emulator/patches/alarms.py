@@ -35,7 +35,7 @@ def evaluate_all() -> None:
     if time.monotonic() < _next_evaluation:
         return
     _next_evaluation = time.monotonic() + _EVERY_SECONDS
-    for (account, region, _), alarm in list(cloudwatch._alarms.all_items()):
+    for (account, region, _unused), alarm in list(cloudwatch._alarms.all_items()):
         with request_scope(account, region):
             evaluate_alarm(alarm)
 
