@@ -114,11 +114,26 @@ class Gate:
     def wait_until_empty(self, function_timeout: float) -> None:
         """Wait until nothing is in flight, after the gate was closed and the mapping disabled.
 
-        No invocation outlives the function's timeout, so this ends.
+        No invocation outlives the function's timeout, so this ends. What dead ones have left behind is removed then, so
+        that a closed gate without entries tells everybody that nothing is in flight.
         """
         give_up = time.monotonic() + function_timeout + DEAD_AFTER_TIMEOUT
         while (state := self.read()) and state.in_flight(function_timeout) and time.monotonic() < give_up:
             time.sleep(0.25)
+        if state and state.closed and state.running:
+            for number in range(state.parts):
+                self._forget_running(number)
+
+    def _forget_running(self, number: int) -> None:
+        with doing(f"clear the gate in the journal table {self._journal}"):
+            self._dynamodb.update_item(
+                TableName=self._journal,
+                Key=self._key(number),
+                UpdateExpression="SET running = :none",
+                ConditionExpression="#open = :closed",
+                ExpressionAttributeNames={"#open": "open"},
+                ExpressionAttributeValues=to_item({":none": {}, ":closed": False}),
+            )
 
     def delete(self, parts: int) -> None:
         """Delete all parts."""

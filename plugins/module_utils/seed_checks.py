@@ -78,10 +78,12 @@ def refuse_running_replication(dynamodb: Client, journal: str, tables: Tables) -
             f"Replication of table {name} is not armed. Nothing was changed. Deploy it first: ansible-playbook "
             f"sealift.dynamodb.migrate -e table={name} --tags replicate"
         )
-    if not gate.closed:
+    if not gate.closed or gate.running:
         raise SealiftError(
-            f"Replication of table {name} is running, and a seed beside it could bring back what was deleted. Nothing "
-            f"was changed. Begin the seed again, which pauses replication first: {RESTART.format(table=name)}"
+            f"Replication of table {name} is running, or not yet stopped, and a seed beside it could bring back what "
+            "was "
+            "deleted. Nothing was changed. Begin the seed again, which pauses replication first: "
+            f"{RESTART.format(table=name)}"
         )
 
 

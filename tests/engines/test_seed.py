@@ -133,7 +133,7 @@ def journal_of(client: Any, table: str) -> Journal:
 
 
 def seed(client: Any, tables: tuple[str, str], now: Callable[[], float] = time.time, **options: Any) -> dict[str, Any]:
-    return run_seed(Module(client, *tables, **options), now)  # type: ignore[arg-type]
+    return run_seed(Module(client, *tables, **options), now)
 
 
 def test_every_item_of_every_type_arrives_once(dynamodb: Any, armed: tuple[str, str]) -> None:
@@ -157,10 +157,10 @@ def test_every_item_of_every_type_arrives_once(dynamodb: Any, armed: tuple[str, 
 
 def test_items_whose_json_is_many_times_their_size_arrive(dynamodb: Any, armed: tuple[str, str]) -> None:
     large = {"L": [{"NULL": True}] * 190_000}
-    for number in range(1000, 1006):
+    for number in range(1000, 1002):
         dynamodb.put_item(TableName=armed[0], Item=item(number) | {"large": large})
 
-    assert seed(dynamodb, armed)["items_written"] == 406
+    assert seed(dynamodb, armed)["items_written"] == 402
     assert items_of(dynamodb, armed[1]) == items_of(dynamodb, armed[0])
 
 
@@ -203,7 +203,7 @@ def test_a_seed_that_begins_again_removes_what_the_source_has_lost(dynamodb: Any
     [
         {"fault": "unprocessed", "operation": "BatchWriteItem", "count": 20},
         {"fault": "throttle", "operation": "BatchWriteItem", "count": 10},
-        {"fault": "throttle", "operation": "Scan", "count": 10},
+        {"fault": "throttle", "operation": "Scan", "count": 5},
         {"fault": "error", "operation": "BatchWriteItem", "count": 5},
         {"fault": "lost_acknowledgement", "operation": "BatchWriteItem", "count": 5},
     ],
@@ -240,16 +240,38 @@ def test_a_seed_needs_the_stages_before_it(dynamodb: Any, armed: tuple[str, str]
     refused(dynamodb, armed, "is not armed", "--tags replicate")
 
 
-def test_a_seed_does_not_run_beside_replication(dynamodb: Any, armed: tuple[str, str]) -> None:
-    key = {"migration": {"S": f"{arn_of(dynamodb, armed[0])}#gate#forward#0"}, "entry": {"S": "gate"}}
+@pytest.mark.parametrize(
+    ("name_of_attribute", "value"),
+    [
+        ("open", {"BOOL": True}),
+        ("running", {"M": {"an invocation": {"M": {"since": {"N": "1"}, "oldest": {"N": "1"}}}}}),
+    ],
+)
+def test_a_seed_does_not_run_beside_replication(
+    dynamodb: Any, armed: tuple[str, str], name_of_attribute: str, value: dict[str, Any]
+) -> None:
     dynamodb.update_item(
         TableName=JOURNAL,
-        Key=key,
-        UpdateExpression="SET #open = :open",
-        ExpressionAttributeNames={"#open": "open"},
-        ExpressionAttributeValues={":open": {"BOOL": True}},
+        Key={"migration": {"S": f"{arn_of(dynamodb, armed[0])}#gate#forward#0"}, "entry": {"S": "gate"}},
+        UpdateExpression="SET #name = :value",
+        ExpressionAttributeNames={"#name": name_of_attribute},
+        ExpressionAttributeValues={":value": value},
     )
-    refused(dynamodb, armed, "is running", "seed_restart=true")
+    refused(dynamodb, armed, "is running, or not yet stopped", "seed_restart=true")
+
+
+def test_a_stopped_gate_forgets_the_dead(dynamodb: Any, armed: tuple[str, str]) -> None:
+    gate = Gate(dynamodb, JOURNAL, arn_of(dynamodb, armed[0]))
+    dynamodb.update_item(
+        TableName=JOURNAL,
+        Key={"migration": {"S": f"{arn_of(dynamodb, armed[0])}#gate#forward#0"}, "entry": {"S": "gate"}},
+        UpdateExpression="SET running.dead = :dead",
+        ExpressionAttributeValues={":dead": {"M": {"since": {"N": "1"}, "oldest": {"N": "1"}}}},
+    )
+
+    gate.wait_until_empty(function_timeout=1)
+
+    assert seed(dynamodb, armed)["items_written"] == 400
 
 
 def test_items_of_others_are_not_overwritten(dynamodb: Any, armed: tuple[str, str]) -> None:
