@@ -159,7 +159,7 @@ class Writer:
         try:
             while not self._stopped.wait(self.pause):
                 number = self._random.randrange(self.keys)
-                for _ in range(self._random.choice((1, 1, 1, 5))):
+                for _unused in range(self._random.choice((1, 1, 1, 5))):
                     self._write(number)
         except BaseException as error:
             self.error = error

@@ -112,7 +112,7 @@ class Process:
         )
 
     def wait(self) -> Run:
-        output, _ = self._process.communicate(timeout=LIMIT_SECONDS)
+        output, _unused = self._process.communicate(timeout=LIMIT_SECONDS)
         return Run(self._process.returncode, output)
 
     def ended(self) -> bool:

@@ -86,7 +86,7 @@ class Prepared:
     def message(self) -> str:
         """The message with which the seed that was begun ends by itself."""
         assert self._process
-        output, _ = self._process.communicate(timeout=LIMIT_SECONDS)
+        output, _unused = self._process.communicate(timeout=LIMIT_SECONDS)
         result = json.loads(output.splitlines()[-1])
         assert result.get("failed"), result
         assert self.entry["owner"] == "", "the lease was not given back"

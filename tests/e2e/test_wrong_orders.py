@@ -69,7 +69,7 @@ def applied_by(replication: Replication) -> Callable[[int], None]:
     return wait
 
 
-def not_applied(_: int) -> None:
+def not_applied(_unused: int) -> None:
     """Replication does not run, so there is nothing to wait for."""
 
 
