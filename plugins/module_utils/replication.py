@@ -198,7 +198,7 @@ def _require_stages(replication: Replication, facts: Facts) -> None:
 
 def _paused(replication: Replication, before: Facts) -> Facts:
     """Stop replicating; what is in the stream stays there."""
-    if before.stopped and not (before.gate and before.gate.in_flight(before.timeout)):
+    if before.stopped:
         return before
     if replication.check_mode:
         return _predict_stopped(before)

@@ -68,7 +68,8 @@ class Facts:
     @property
     def stopped(self) -> bool:
         """Whether nothing of this function can write, now or later, unless it is told to."""
-        return not any(mapping.enabled for mapping in self.mappings) and (self.gate is None or self.gate.closed)
+        shut = self.gate is None or (self.gate.closed and not self.gate.running)
+        return shut and not any(mapping.enabled for mapping in self.mappings)
 
     @property
     def mappings(self) -> list[EventSourceMapping]:

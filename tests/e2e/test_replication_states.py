@@ -115,6 +115,8 @@ def test_pause_waits_for_what_is_in_flight_and_resumes_without_loss(deployment: 
     deployment.emulator.inject(
         {"fault": "latency", "seconds": 6, "operation": "BatchWriteItem", "table": deployment.target}
     )
+    # Known so recently, how far replication is does not have to be found out first.
+    deployment.state.update("stage#replicate", {"applied_until": time.time()})
     deployment.put(*numbered(1, 10))
     wait_for("an invocation to be in flight", lambda: deployment.gate()["running"]["M"])
     assert deployment.items(deployment.target) == {}
@@ -285,6 +287,17 @@ def test_armed_closes_what_a_killed_run_left_half_open(deployment: Deployment) -
     deployment.set_gate(is_open=True)
     assert deployment.must("armed")["changed"]
     assert deployment.gate()["open"] == {"BOOL": False}
+
+
+@pytest.mark.parametrize("state", ["armed", "paused"])
+def test_what_a_dead_invocation_left_in_a_closed_gate_is_removed(deployment: Deployment, state: str) -> None:
+    deployment.must("armed")
+    entry = {"M": {"since": {"N": "1000"}, "oldest": {"N": "1000"}}}
+    deployment.dynamodb.put_item(
+        TableName=deployment.journal, Item=deployment.gate() | {"running": {"M": {"x": entry}}}
+    )
+    assert not deployment.must(state)["changed"]
+    assert deployment.gate()["running"] == {"M": {}}
 
 
 def test_a_replaced_stream_is_noticed_and_the_way_back_works(deployment: Deployment) -> None:
