@@ -53,7 +53,8 @@ class Facts:
     key: Key
     key_name: str
     names: Names
-    journal: dict[str, Any]
+    journal: str
+    journal_table: Description | None
     seed: dict[str, Any] | None
     estimate: Estimate
 
@@ -102,11 +103,8 @@ def _facts(module: AnsibleAWSModule, dynamodb: Client, source: Description, key:
         key=key,
         key_name=module.params["kms_key"],
         names=replication_names(source["TableArn"]),
-        journal={
-            "name": journal.table,
-            "arn": _beside(source, journal.table),
-            "exists": journal.exists(),
-        },
+        journal=journal.table,
+        journal_table=find_table(dynamodb, journal.table),
         seed=journal.get("stage#seed"),
         estimate=estimate_seed(
             source.get("ItemCount", 0),
@@ -123,14 +121,15 @@ def _beside(source: Description, table: str) -> str:
 
 
 def _function_keys(kms: Client, facts: Facts) -> list[str]:
-    """Return the customer managed keys that the function must be allowed to use.
+    """Return the customer managed keys that the function must be allowed to use: of both tables and the journal.
 
     The AWS managed key's policy lets everyone in the account use it through DynamoDB.
     """
     keys = [facts.key]
-    source_key = facts.source.get("SSEDescription", {}).get("KMSMasterKeyArn")
-    if source_key:
-        keys.append(resolve_key(kms, source_key, facts.source["TableName"]))
+    for table in (facts.source, facts.journal_table or {}):
+        arn = table.get("SSEDescription", {}).get("KMSMasterKeyArn")
+        if arn:
+            keys.append(resolve_key(kms, arn, table["TableName"]))
     return sorted({key.arn for key in keys if key.arn and not key.aws_managed})
 
 
@@ -164,7 +163,11 @@ def _plan(facts: Facts, function_keys: list[str]) -> dict[str, Any]:
         "function_kms_key_arns": function_keys,
         "names": asdict(facts.names),
         "gate": gate_key(source["TableArn"]),
-        "journal": facts.journal,
+        "journal": {
+            "name": facts.journal,
+            "arn": _beside(source, facts.journal),
+            "exists": facts.journal_table is not None,
+        },
         "consumers": facts.consumers,
         "estimate": asdict(facts.estimate),
         "stages": _stages(facts),
