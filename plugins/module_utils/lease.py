@@ -59,9 +59,7 @@ class Lease:
 
         :raises SealiftError: another run holds the lease, and lives.
         """
-        held = self._journal.get(self._entry) or {}
-        if held.get("owner"):
-            self._outlive(held)
+        held = self._outlived(self._journal.get(self._entry) or {})
         self._heartbeat = (held.get("heartbeat") or 0) + 1
         expected = {name: held.get(name) for name in ("owner", "heartbeat", "state")}
         self._write(dict(values) | {"owner": self._owner, "heartbeat": self._heartbeat}, expected)
@@ -96,17 +94,17 @@ class Lease:
             raise self._busy("another process") from error
         self._renewed_at = began
 
-    def _outlive(self, held: Mapping[str, Any]) -> None:
-        """Wait until the holder has not renewed for a whole lease."""
+    def _outlived(self, held: dict[str, Any]) -> dict[str, Any]:
+        """Wait until the holder, if there is one, has ended or has not renewed for a whole lease; return the entry."""
         began = self._clock()
-        while self._clock() - began < LEASE_SECONDS:
+        while held.get("owner") and self._clock() - began < LEASE_SECONDS:
             self._sleep(1.0)
             now = self._journal.get(self._entry) or {}
-            if not now.get("owner"):
-                return
-            if (now["owner"], now["heartbeat"]) != (held["owner"], held["heartbeat"]):
-                host, pid, _unused = now["owner"].rsplit(":", 2)
-                raise self._busy(f"process {pid} on {host}")
+            if not now.get("owner") and now.get("state") == held["state"]:
+                return now
+            if (now.get("owner"), now["heartbeat"]) != (held["owner"], held["heartbeat"]):
+                raise self._busy(_who(now.get("owner") or held["owner"]))
+        return held
 
     def _busy(self, who: str) -> SealiftError:
         table = self._journal.migration.rsplit("/", 1)[-1]
@@ -114,3 +112,8 @@ class Lease:
             f"The seed of table {table} is being run by {who}. Nothing is lost, and this run changed nothing. Let "
             "that one end, or stop it, and run the same command again."
         )
+
+
+def _who(owner: str) -> str:
+    host, pid, _unused = owner.rsplit(":", 2)
+    return f"process {pid} on {host}"
