@@ -44,13 +44,13 @@ def run_module(module: AnsibleAWSModule, use_case: Callable[[AnsibleAWSModule], 
     module.exit_json(**result)
 
 
-def refuse_out_of_range(module: AnsibleAWSModule, ranges: dict[str, tuple[int, int | None]]) -> None:
-    """Fail where a number that the user gave is below its least or above its greatest value (None: no limit)."""
+def refuse_out_of_range(params: dict[str, Any], ranges: dict[str, tuple[int, int | None]]) -> None:
+    """Refuse a number of the user's that is below its least or above its greatest value (None: no limit)."""
     for option, (least, greatest) in ranges.items():
-        value = module.params[option]
+        value = params[option]
         if value is not None and not least <= value <= (value if greatest is None else greatest):
             limits = f"at least {least}" if greatest is None else f"{least} to {greatest}"
-            module.fail_json(msg=f"{option} is {value}, and must be {limits}. Nothing was changed.")
+            raise SealiftError(f"Option {option} is {value}, and must be {limits}. Nothing was changed.")
 
 
 def with_diff(module: AnsibleAWSModule, result: dict[str, Any], before: Any, after: Any) -> dict[str, Any]:

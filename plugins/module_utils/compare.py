@@ -23,7 +23,12 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, client
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import (
+    Client,
+    Description,
+    client,
+    refuse_out_of_range,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm, presentable
 from ansible_collections.sealift.dynamodb.plugins.module_utils.comparison import (
     MAX_DIFFERENCES,
@@ -36,19 +41,28 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.doubts import Dif
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
-from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import find_table, get_table, key_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
+    find_table,
+    get_table,
+    key_names,
+    key_text,
+    refuse_same_table,
+    table_id,
+    typed_keys,
+)
 
 SHOWN_KEYS = 100
 _NAMED_KEYS = 3
 _MIN_SEGMENTS = 4
 _SEGMENT_BYTES = 64 * 1024 * 1024
-_LEAST = {"total_segments": 1, "window": 0, "max_lag": 0, "max_read_units": 1}
+_RANGES = {"total_segments": (1, 1_000_000), "window": (0, None), "max_lag": (0, None), "max_read_units": (1, None)}
 _READABLE = frozenset({"ACTIVE", "UPDATING"})
 
 
 def compare_tables(module: AnsibleAWSModule) -> dict[str, Any]:
     """Compare source and target, write the outcome down, and return it."""
-    _refuse_out_of_range(module.params)
+    refuse_same_table(module.params["source"], module.params["target"])
+    refuse_out_of_range(module.params, _RANGES)
     dynamodb = client(module, "dynamodb", max_pool_connections=2 * MAX_THREADS)
     source = get_table(dynamodb, module.params["source"])
     replicated = not module.params["require_replication"] or _replicated(module, dynamodb, source)
@@ -85,14 +99,6 @@ def _not_replicated(source: Description) -> SealiftError:
     )
 
 
-def _refuse_out_of_range(params: dict[str, Any]) -> None:
-    for option, least in _LEAST.items():
-        if params[option] is not None and params[option] < least:
-            raise SealiftError(
-                f"Option {option} is {params[option]}; it must be {least} or more. Nothing was compared."
-            )
-
-
 def _spec(module: AnsibleAWSModule, source: Description, target: Description) -> Spec:
     return Spec(
         tables=(source["TableName"], target["TableName"]),
@@ -119,26 +125,12 @@ def _refuse_unlike(source: Description, target: Description) -> None:
                 "until it is ACTIVE (if it is INACCESSIBLE_ENCRYPTION_CREDENTIALS, enable its KMS key), and run the "
                 "same command again."
             )
-    if source["TableArn"] == target["TableArn"]:
+    if typed_keys(source) != typed_keys(target):
         raise SealiftError(
-            f"Source and target are the same table, {source['TableName']}. Nothing was compared. Name the other table "
-            "in option target."
-        )
-    if _typed_key(source) != _typed_key(target):
-        raise SealiftError(
-            f"Tables {source['TableName']} and {target['TableName']} have different keys, {_key_text(source)} and "
-            f"{_key_text(target)}, so their items cannot be compared one by one. Nothing was changed. Check the "
+            f"Tables {source['TableName']} and {target['TableName']} have different keys, {key_text(source)} and "
+            f"{key_text(target)}, so their items cannot be compared one by one. Nothing was changed. Check the "
             "options source and target."
         )
-
-
-def _typed_key(table: Description) -> list[tuple[str, str]]:
-    types = {definition["AttributeName"]: definition["AttributeType"] for definition in table["AttributeDefinitions"]}
-    return [(name, types[name]) for name in key_names(table)]
-
-
-def _key_text(table: Description) -> str:
-    return " + ".join(f"{name} ({kind})" for name, kind in _typed_key(table))
 
 
 def _compare(dynamodb: Client, spec: Spec, source: Description, target: Description) -> Outcome:
@@ -155,16 +147,12 @@ def _compare(dynamodb: Client, spec: Spec, source: Description, target: Descript
 def _refuse_replaced(dynamodb: Client, *tables: Description) -> None:
     for table in tables:
         now = find_table(dynamodb, table["TableName"])
-        if now is None or _identity(now) != _identity(table):
+        if now is None or table_id(now) != table_id(table):
             raise SealiftError(
                 f"Table {table['TableName']} was {'replaced by another of that name' if now else 'deleted'} during the "
                 "compare, so its result would mean nothing. Nothing was changed. Find out who did it, and run the same "
                 "command again once both tables are there."
             )
-
-
-def _identity(table: Description) -> tuple[Any, ...]:
-    return table.get("TableId"), table["CreationDateTime"]
 
 
 def _result(spec: Spec, outcome: Outcome, seconds: float) -> dict[str, Any]:
@@ -226,8 +214,8 @@ def _entry(result: dict[str, Any], source: Description, target: Description, beg
         **{kind.value: result["differences"][kind.value]["count"] for kind in Difference},
         "began_at": began_at.isoformat(timespec="seconds"),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "source_table_id": source.get("TableId", ""),
-        "target_table_id": target.get("TableId", ""),
+        "source_table_id": table_id(source),
+        "target_table_id": table_id(target),
         "target": target["TableName"],
     }
 

@@ -33,6 +33,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
     get_table,
+    key_text,
     refuse_same_table,
     table_id,
 )
@@ -146,7 +147,7 @@ def _plan(facts: Facts, function_keys: list[str]) -> dict[str, Any]:
             "name": source["TableName"],
             "arn": source["TableArn"],
             "table_id": table_id(source),
-            "key_schema": _key_text(source),
+            "key_schema": key_text(source),
             "items": facts.estimate.items,
             "bytes": facts.estimate.bytes,
             "kms_key_arn": source.get("SSEDescription", {}).get("KMSMasterKeyArn"),
@@ -181,18 +182,11 @@ def _summary(facts: Facts) -> list[str]:
     """Return the plan as lines to read."""
     source, estimate = facts.source, facts.estimate
     lines = [
-        f"{source['TableName']}: about {estimate.items} items, {size_text(estimate.bytes)}, key {_key_text(source)}; "
+        f"{source['TableName']}: about {estimate.items} items, {size_text(estimate.bytes)}, key {key_text(source)}; "
         f"clone: {facts.target_name}",
     ]
     lines += [f"{each['stage']}: {each['does']}" for each in _stages(facts)]
     return lines + [f"PROBLEM with {problem}" for problem in _problems(facts)]
-
-
-def _key_text(table: Description) -> str:
-    types = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}
-    return ", ".join(
-        f"{each['AttributeName']} {each['KeyType']} {types[each['AttributeName']]}" for each in table["KeySchema"]
-    )
 
 
 def _stages(facts: Facts) -> list[dict[str, str]]:
@@ -216,7 +210,7 @@ def _clone_text(facts: Facts) -> str:
     if facts.target:
         return f"compare {facts.target_name}, which exists, with what it should be"
     key = facts.key.arn or facts.key_name
-    return f"create {facts.target_name} (key {_key_text(facts.source)}), encrypted with {key}"
+    return f"create {facts.target_name} (key {key_text(facts.source)}), encrypted with {key}"
 
 
 def _replicate_text(facts: Facts) -> str:

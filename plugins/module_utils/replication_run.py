@@ -34,6 +34,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import ENTRY as SEED_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import predicted_stream
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_tail import KEYS_LIMIT, StreamTail, same_items
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import table_id
 
 # For how long a record may block its shard under our eyes before waiting is given up. It is longer than an invocation
 # of the function as the role deploys it, which goes on trying to the end.
@@ -126,10 +127,10 @@ def _refuse_unless_admitted(
             f"begin again: {stage_command(table, 'clone')} && {RESTART.format(table=table)}"
         )
     identity = Identity(
-        source_table_id=facts.source["TableId"],
+        source_table_id=table_id(facts.source),
         stream_arn=mapping.event_source_arn,
         target=target,
-        target_table_id=facts.target["TableId"],
+        target_table_id=table_id(facts.target),
     )
     refuse_unless_seeded(table, facts.seed, identity)
     if facts.seed and not facts.running:

@@ -14,7 +14,13 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, client, with_diff
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import (
+    Client,
+    Description,
+    client,
+    refuse_out_of_range,
+    with_diff,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
@@ -36,6 +42,14 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import find_table, get_table, refuse_same_table
 
+_RANGES = {
+    "total_segments": (1, 1_000_000),
+    "workers": (1, 256),
+    "page_items": (1, 10_000),
+    "max_write_units": (1, None),
+    "max_read_units": (1, None),
+}
+
 
 def run_seed(module: AnsibleAWSModule, now: Callable[[], float] = time.time) -> dict[str, Any]:
     """Copy the source into the target, or go on with it, or find it done.
@@ -44,6 +58,7 @@ def run_seed(module: AnsibleAWSModule, now: Callable[[], float] = time.time) -> 
     """
     source, target = module.params["source"], module.params["target"]
     refuse_same_table(source, target)
+    refuse_out_of_range(module.params, _RANGES)
     dynamodb = client(module, "dynamodb")
     description = get_table(dynamodb, source)
     journal = Journal(dynamodb, module.params["journal"], description["TableArn"])

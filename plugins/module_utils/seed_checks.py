@@ -22,8 +22,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
     is_empty,
-    key_names,
     table_id,
+    typed_keys,
 )
 
 
@@ -55,18 +55,12 @@ def read_tables(dynamodb: Client, source: Description, target_name: str) -> Tabl
             f"There is no target table {target_name} to copy {name} into. Nothing was changed. Create it first: "
             f"ansible-playbook sealift.dynamodb.migrate -e table={name} --tags clone"
         )
-    left, right = (_typed_keys(table) for table in (source, target))
-    if left != right:
+    if typed_keys(source) != typed_keys(target):
         raise SealiftError(
             f"Table {target_name} has another key schema than {name}. Nothing was changed. Choose another name for the "
             "clone (playbook: target_table) and run the clone stage."
         )
     return Tables(source, target, Identity(table_id(source), stream["arn"], target_name, table_id(target)))
-
-
-def _typed_keys(table: Description) -> list[tuple[str, str]]:
-    types = dict(spec_of(table, ()).attributes)
-    return [(name, types[name]) for name in key_names(table)]
 
 
 def refuse_running_replication(dynamodb: Client, journal: str, tables: Tables) -> None:

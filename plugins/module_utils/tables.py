@@ -73,6 +73,18 @@ def is_empty(dynamodb: Client, table: str) -> bool:
         arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
+def typed_keys(description: Description) -> list[tuple[str, str, str]]:
+    """Return name, key type and attribute type of a table's key attributes, the partition key's first."""
+    types = {each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]}
+    kinds = {each["AttributeName"]: each["KeyType"] for each in description["KeySchema"]}
+    return [(name, kinds[name], types[name]) for name in key_names(description)]
+
+
+def key_text(description: Description) -> str:
+    """Return a table's key as people read it: id HASH S, at RANGE N."""
+    return ", ".join(" ".join(key) for key in typed_keys(description))
+
+
 def table_id(description: Description) -> str:
     """Return what tells a table from another of the same name: its TableId, which the API need not give."""
     return str(description.get("TableId") or description["CreationDateTime"])

@@ -13,8 +13,13 @@ from __future__ import annotations
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
-from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import spec_of
-from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import find_table, is_empty, table_id
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
+    find_table,
+    is_empty,
+    key_text,
+    table_id,
+    typed_keys,
+)
 
 CLONE_ENTRY = "stage#clone"
 
@@ -47,24 +52,13 @@ def _refuse_second_target(dynamodb: Client, journal: Journal, target: str) -> No
 
 
 def _refuse_other_keys(source: Description, existing: Description) -> None:
-    wanted, found = (_typed_keys(table) for table in (source, existing))
-    if wanted != found:
+    if typed_keys(source) != typed_keys(existing):
         raise SealiftError(
-            f"Table {existing['TableName']} exists with another key schema ({_keys_text(found)}) than "
-            f"{source['TableName']} ({_keys_text(wanted)}). Nothing was changed. Choose another name for the clone "
+            f"Table {existing['TableName']} exists with another key schema ({key_text(existing)}) than "
+            f"{source['TableName']} ({key_text(source)}). Nothing was changed. Choose another name for the clone "
             f"(option target, playbook: target_table), or delete {existing['TableName']} if nobody needs it, and run "
             "the command again."
         )
-
-
-def _typed_keys(table: Description) -> list[tuple[str, str, str]]:
-    spec = spec_of(table, ())
-    types = dict(spec.attributes)
-    return [(name, kind, types[name]) for name, kind in spec.key_schema]
-
-
-def _keys_text(keys: list[tuple[str, str, str]]) -> str:
-    return ", ".join(f"{name} {kind} {attribute_type}" for name, kind, attribute_type in keys)
 
 
 def _refuse_foreign_items(dynamodb: Client, journal: Journal, existing: Description) -> None:

@@ -131,20 +131,8 @@ deadline:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import (
-    JOURNAL_OPTION,
-    refuse_out_of_range,
-    run_module,
-)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed import run_seed
-
-RANGES = {
-    "total_segments": (1, 1_000_000),
-    "workers": (1, 256),
-    "page_items": (1, 10_000),
-    "max_write_units": (1, None),
-    "max_read_units": (1, None),
-}
 
 
 def main() -> None:
@@ -163,7 +151,6 @@ def main() -> None:
         "status_path": {"type": "path"},
     }
     module = AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True)
-    refuse_out_of_range(module, RANGES)
     run_module(module, run_seed)
 
 

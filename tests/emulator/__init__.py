@@ -13,8 +13,7 @@ In Python:
         emulator.inject({"fault": "throttle", "operation": "BatchWriteItem", "table": "users", "count": 3})
         emulator.reset()
 
-In pytest: the fixtures of tests/emulator/fixtures.py (`emulator`, `slow_emulator`, `dynamodb_local`, `name`):
-`from tests.emulator.fixtures import *` in a conftest.py.
+In pytest: the fixtures of tests/emulator/fixtures.py (`emulator`, `slow_emulator`, `cloud`, `dynamodb_local`, `name`).
 
 From a shell or a Makefile (runs until SIGTERM or until the process that started it has gone):
 

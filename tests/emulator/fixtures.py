@@ -1,10 +1,7 @@
 # Copyright: Contributors to the Sealift project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fixtures for pytest. A conftest.py takes them over by importing them:
-
-from tests.emulator.fixtures import *  # noqa: F403
-"""
+"""The engines as fixtures; tests/conftest.py makes them known to every test."""
 
 import os
 import re
@@ -18,19 +15,6 @@ from tests.emulator.aws import Cloud
 from tests.emulator.dynamodb_local import DynamoDBLocal, DynamoDBLocalMissingError
 from tests.emulator.launcher import Emulator
 from tests.emulator.settings import Settings
-
-__all__ = [
-    "cloud",
-    "dynamodb_local",
-    "emulator",
-    "name",
-    "no_aws_configuration",
-    "shared_dynamodb_local",
-    "shared_emulator",
-    "shared_slow_emulator",
-    "slow_cloud",
-    "slow_emulator",
-]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,24 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.fixtures import (
-    dynamodb_local,
-    emulator,
-    name,
-    no_aws_configuration,
-    shared_dynamodb_local,
-    shared_emulator,
-)
-
-__all__ = [
-    "dynamodb_local",
-    "emulator",
-    "name",
-    "no_aws_configuration",
-    "shared_dynamodb_local",
-    "shared_emulator",
-]
-
 
 @pytest.fixture(params=["emulator", "dynamodb_local"])
 def dynamodb(request: pytest.FixtureRequest) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils import lease
+from ansible_collections.sealift.dynamodb.plugins.module_utils import estimate, lease
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
@@ -280,11 +280,18 @@ def test_items_of_others_are_not_overwritten(dynamodb: Any, armed: tuple[str, st
     refused(dynamodb, armed, "holds items that the migration", restart=True)
 
 
-def test_the_deadline(dynamodb: Any, armed: tuple[str, str]) -> None:
+def test_a_number_that_makes_no_sense_is_refused(dynamodb: Any, armed: tuple[str, str]) -> None:
+    with pytest.raises(SealiftError, match=r"Option workers is 0, and must be 1 to 256\. Nothing was changed"):
+        seed(dynamodb, armed, workers=0)
+
+
+def test_the_deadline(dynamodb: Any, armed: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise SealiftError("stopped")
 
-    refused(dynamodb, armed, "must not take more than 18 h", max_write_units=1e-9)
+    with monkeypatch.context() as slow:
+        slow.setattr(estimate, "ENGINE_ITEMS", 0.001)
+        refused(dynamodb, armed, "must not take more than 18 h")
     began = time.time()
     with pytest.raises(SealiftError, match="stopped"):
         seed(Meddler(dynamodb, "batch_write_item", 3, fail), armed, now=lambda: began)
