@@ -31,6 +31,10 @@ options:
   max_write_units:
     description: Limit of the seed, in write units a second.
     type: int
+attributes:
+  diff_mode:
+    description: Nothing is changed, so there is nothing to show.
+    support: none
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
