@@ -15,7 +15,8 @@ from dataclasses import dataclass
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
 NEW_TABLE_WRITE_UNITS = 4000
 
-# What one process of the scan engine copies a second, with small items and a table that takes all of it.
+# A careful figure for what the scan engine copies a second, small items into a table that takes all of it: an estimate
+# may say that a seed would take too long, but must not let one begin that does.
 ENGINE_ITEMS = 2000
 
 _WRITE_UNIT_BYTES = 1024
