@@ -37,11 +37,6 @@ class Deadline:
         """When the mapping must have been enabled, in seconds since the epoch."""
         return self.began_at + self.retention_seconds * _ENABLE_SHARE
 
-    @property
-    def trimmed_at(self) -> float:
-        """When the stream may drop the first change that the seed has not seen, in seconds since the epoch."""
-        return self.began_at + self.retention_seconds
-
     def may_begin(self, estimate_seconds: float) -> bool:
         """Tell whether a seed that will take this long, from its beginning, leaves time to catch up."""
         return estimate_seconds <= self.retention_seconds * _BEGIN_SHARE
@@ -49,10 +44,6 @@ class Deadline:
     def may_enable(self, now: float) -> bool:
         """Tell whether the mapping may still be enabled."""
         return now < self.enable_before
-
-    def seconds_left(self, now: float) -> float:
-        """Return how long the mapping may still be enabled; 0 when it may not."""
-        return max(0.0, self.enable_before - now)
 
 
 def clock_time(epoch: float) -> str:

@@ -19,7 +19,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import Sea
 ENTRY = "stage#seed"
 RUNNING = "running"
 COMPLETE = "complete"
-STALE = "stale"
 
 RESTART = "ansible-playbook sealift.dynamodb.migrate -e table={table} -e seed_restart=true"
 
@@ -98,9 +97,9 @@ def decide(table: str, entry: Mapping[str, Any] | None, identity: Identity, rest
     if restart or entry is None:
         return Action.BEGIN
     changed = _changed(entry, identity)
-    if changed or entry["state"] == STALE:
+    if changed:
         raise SealiftError(
-            f"The seed of table {table} can't go on: {changed or 'the stream that it relies on was replaced'} since it "
+            f"The seed of table {table} can't go on: {changed} since it "
             "began, so changes made meanwhile may never reach the target. Nothing is lost: the source is untouched. "
             f"Begin the seed again: {RESTART.format(table=table)}"
         )

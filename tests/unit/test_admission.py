@@ -49,7 +49,6 @@ def test_a_complete_seed_of_these_tables_is_enough() -> None:
     [
         (None, "--tags seed"),
         (COMPLETE | {"state": "running"}, "--tags seed"),
-        (COMPLETE | {"state": "stale"}, "seed_restart=true"),
         (COMPLETE | {"stream_arn": "another"}, "seed_restart=true"),
         (COMPLETE | {"source_table_id": "another"}, "seed_restart=true"),
         (COMPLETE | {"target": "another"}, "seed_restart=true"),

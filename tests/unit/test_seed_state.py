@@ -36,7 +36,7 @@ def test_a_seed_begins_goes_on_and_ends() -> None:
     assert decide("users", entry(state="complete"), IDENTITY, restart=False) is Action.NOTHING
 
 
-@pytest.mark.parametrize("state", ["running", "complete", "stale"])
+@pytest.mark.parametrize("state", ["running", "complete"])
 def test_restart_begins_again_whatever_was_before(state: str) -> None:
     assert decide("users", entry(state=state, target_table_id="other"), IDENTITY, restart=True) is Action.BEGIN
 
@@ -48,7 +48,6 @@ def test_restart_begins_again_whatever_was_before(state: str) -> None:
         ({"stream_arn": "other"}, "the source's stream was replaced"),
         ({"target": "other"}, "another target was chosen"),
         ({"target_table_id": "other"}, "the target was deleted and created again"),
-        ({"state": "stale"}, "was replaced"),
     ],
 )
 @pytest.mark.parametrize("state", ["running", "complete"])
