@@ -4,9 +4,10 @@
 """One process at a time: a lease on a journal entry.
 
 Two seeds of one table must never write at the same time: the first to end would start replication while the other
-still writes what it had read before. A run that was killed can't say so, and its writes may still be under way. So
-the owner renews the lease, and stops writing by itself long before the lease ends; whoever wants it watches it
-unchanged for its whole length first. Only lengths of time are compared, never two machines' clocks.
+still writes what it had read before. Two cutovers would undo each other's steps. A run that was killed can't say so, and
+its requests may still be under way. So the owner renews the lease, and stops acting by itself long before the lease
+ends; whoever wants it watches it unchanged for its whole length first. Only lengths of time are compared, never two
+machines' clocks.
 
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
@@ -18,23 +19,48 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal, LostRaceError
 
-LEASE_SECONDS = 30.0
-RENEW_SECONDS = 4.0
 
-# After this long without a renewal no request is begun any more. The longest request (connect and read time-out,
-# tried once) must fit between it and the lease's end.
-WRITE_SECONDS = 12.0
-LONGEST_REQUEST = {"connect_timeout": 3, "read_timeout": 10, "retries": {"mode": "standard", "total_max_attempts": 1}}
+@dataclass(frozen=True)
+class Term:
+    """How long a lease lasts, and what that allows; all in seconds.
+
+    :param lease: without a renewal for so long, the owner is dead.
+    :param renew: after so long a renewal is due.
+    :param write: after so long without a renewal no request is begun any more.
+    :param request: a client's configuration with which a request ends within what is left of the lease then.
+    """
+
+    lease: float
+    renew: float
+    write: float
+    request: Mapping[str, Any]
+
+
+SEED_TERM = Term(
+    lease=30.0,
+    renew=4.0,
+    write=12.0,
+    request={"connect_timeout": 3, "read_timeout": 10, "retries": {"mode": "standard", "total_max_attempts": 1}},
+)
+# Short, since writes are refused while a dead run's lease is waited for.
+MOVE_TERM = Term(
+    lease=14.0,
+    renew=1.0,
+    write=4.0,
+    request={"connect_timeout": 2, "read_timeout": 5, "retries": {"mode": "standard", "total_max_attempts": 1}},
+)
 
 
 class Lease:
     """A lease on one entry of the journal, with the attributes owner and heartbeat.
 
+    :param work: what the owner does, in a word.
     :param clock: seconds, monotonic.
     :param sleep: waits for so many seconds.
     """
@@ -43,11 +69,15 @@ class Lease:
         self,
         journal: Journal,
         entry: str,
+        work: str,
+        term: Term,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._journal = journal
         self._entry = entry
+        self._work = work
+        self._term = term
         self._clock = clock
         self._sleep = sleep
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
@@ -67,15 +97,20 @@ class Lease:
     def renew_if_due(self, values: Mapping[str, Any]) -> None:
         """Renew the lease, with values, once it is time to; a fault that passes before the lease ends is none."""
         age = self._clock() - self._renewed_at
-        if age < RENEW_SECONDS:
+        if age < self._term.renew:
             return
         try:
             self._write(dict(values) | {"heartbeat": self._heartbeat + 1}, {"owner": self._owner})
         except SealiftError as error:
-            if not error.retryable or age >= LEASE_SECONDS:
+            if not error.retryable or age >= self._term.lease:
                 raise
         else:
             self._heartbeat += 1
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        """Write values under the lease, which that renews."""
+        self._write(dict(values) | {"heartbeat": self._heartbeat + 1}, {"owner": self._owner})
+        self._heartbeat += 1
 
     def give_back(self, values: Mapping[str, Any]) -> None:
         """End the lease, writing values in the same step."""
@@ -83,7 +118,7 @@ class Lease:
 
     def allows_writing(self) -> bool:
         """Tell whether a request may still be begun under this lease."""
-        return self._clock() - self._renewed_at < WRITE_SECONDS
+        return self._clock() - self._renewed_at < self._term.write
 
     def _write(self, values: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
         # The lease runs from before the request: its answer may have been long under way.
@@ -97,7 +132,7 @@ class Lease:
     def _outlived(self, held: dict[str, Any]) -> dict[str, Any]:
         """Wait until the holder, if there is one, has ended or has not renewed for a whole lease; return the entry."""
         began = self._clock()
-        while held.get("owner") and self._clock() - began < LEASE_SECONDS:
+        while held.get("owner") and self._clock() - began < self._term.lease:
             self._sleep(1.0)
             now = self._journal.get(self._entry) or {}
             if not now.get("owner") and now.get("state") == held["state"]:
@@ -109,7 +144,7 @@ class Lease:
     def _busy(self, who: str) -> SealiftError:
         table = self._journal.migration.rsplit("/", 1)[-1]
         return SealiftError(
-            f"The seed of table {table} is being run by {who}. Nothing is lost, and this run changed nothing. Let "
+            f"The {self._work} of table {table} is being run by {who}. Nothing is lost, and this run changed nothing. Let "
             "that one end, or stop it, and run the same command again."
         )
 

@@ -20,7 +20,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
-from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import LONGEST_REQUEST, Lease
+from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import SEED_TERM, Lease
 from ansible_collections.sealift.dynamodb.plugins.module_utils.progress import Progress
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_checks import (
     FinalError,
@@ -71,7 +71,7 @@ class SeedRun:
         self._tables = tables
         self._now = now
         self._dynamodb = client(module, "dynamodb")
-        self._lease = Lease(journal, ENTRY)
+        self._lease = Lease(journal, ENTRY, "seed", SEED_TERM)
         self._guarded_at = time.monotonic()
         self._began = time.monotonic()
         self._state = self._begun(entry) if action is Action.BEGIN else self._resumed(entry)
@@ -136,7 +136,7 @@ class SeedRun:
             max_read_units=params["max_read_units"],
             max_write_units=params["max_write_units"],
         )
-        dynamodb = client(self._module, "dynamodb", max_pool_connections=job.workers + 2, **LONGEST_REQUEST)
+        dynamodb = client(self._module, "dynamodb", max_pool_connections=job.workers + 2, **SEED_TERM.request)
         journal = Journal(dynamodb, self._journal.table, self._journal.migration)
         segments = segments_from(journal.entries("segment#"), job.seed, job.total_segments)
         return Engine(job, dynamodb, journal, self._lease, segments, self._watch)

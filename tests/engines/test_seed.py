@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils import estimate, lease
+from ansible_collections.sealift.dynamodb.plugins.module_utils import estimate, seed_run
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
-from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import Lease
+from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import SEED_TERM, Lease
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed import run_seed
 from tests.emulator import Emulator
 from tests.engines.tables import Item, create, fill
@@ -326,20 +327,20 @@ def test_what_is_gone_in_the_middle_is_named(dynamodb: Any, armed: tuple[str, st
 
 def test_two_runs_never_write_at_once(dynamodb: Any, armed: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A holder that lives is refused at once; one that is silent is outlived."""
-    monkeypatch.setattr(lease, "LEASE_SECONDS", 1.5)
+    term = replace(SEED_TERM, lease=1.5, renew=0)
+    monkeypatch.setattr(seed_run, "SEED_TERM", term)
     journal = journal_of(dynamodb, armed[0])
-    other = Lease(journal, "stage#seed")
+    other = Lease(journal, "stage#seed", "seed", term)
     with pytest.raises(SealiftError, match="stopped"):
         seed(Meddler(dynamodb, "batch_write_item", 3, stop), armed)
     other.take({})
-    monkeypatch.setattr(lease, "RENEW_SECONDS", 0)
 
     with pytest.raises(SealiftError, match=r"is being run by process \d+ on "):
         seed(Meddler(dynamodb, "get_item", 5, lambda: other.renew_if_due({})), armed)
     assert len(items_of(dynamodb, armed[1])) < 400
 
     assert seed(Meddler(dynamodb, "get_item", 5, lambda: other.give_back({})), armed)["items_written"] == 400
-    other = Lease(journal, "stage#seed")
+    other = Lease(journal, "stage#seed", "seed", term)
     other.take({"state": "running"})
     assert seed(dynamodb, armed)["runs"] == 3
     with pytest.raises(SealiftError, match="is being run by another process"):
