@@ -12,12 +12,14 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import from_item, to_attribute, to_item
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, wait_until
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import VERSION, LostRaceError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lag import DEAD_AFTER_TIMEOUT, GateState, Invocation
@@ -25,11 +27,41 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import gat
 
 ENTRY = "gate"
 
-# All parts and the seed's entry are opened in one transaction, of at most 100 items:
+# All parts are opened, and what allows it is checked, in one transaction of at most 100 items:
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 PARTS_LIMIT = 64
 
 _CONFLICT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """An entry of the journal that must have certain values at the instant at which a gate opens.
+
+    :param or_missing: whether it may be missing as well.
+    """
+
+    migration: str
+    entry: str
+    expected: Mapping[str, Any]
+    or_missing: bool = False
+
+    def check(self, journal: str) -> dict[str, Any]:
+        """Return it as a part of a transaction."""
+        names = {f"#{number}": name for number, name in enumerate(self.expected)}
+        condition = " AND ".join(f"{alias} = :{alias[1:]}" for alias in names)
+        if self.or_missing:
+            condition = f"attribute_not_exists(migration) OR ({condition})"
+        values = {f":{number}": to_attribute(value) for number, value in enumerate(self.expected.values())}
+        return {
+            "ConditionCheck": {
+                "TableName": journal,
+                "Key": to_item({"migration": self.migration, "entry": self.entry}),
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": values,
+            }
+        }
 
 
 class Gate:
@@ -37,13 +69,15 @@ class Gate:
 
     :param dynamodb: a client for the source's account and Region.
     :param journal: the journal table's name.
-    :param source_arn: the source table's ARN.
+    :param source_arn: the source table's ARN, in either direction.
     """
 
-    def __init__(self, dynamodb: Client, journal: str, source_arn: str) -> None:
+    def __init__(
+        self, dynamodb: Client, journal: str, source_arn: str, direction: Direction = Direction.FORWARD
+    ) -> None:
         self._dynamodb = dynamodb
         self._journal = journal
-        self._prefix = gate_key(source_arn)
+        self._prefix = gate_key(source_arn, direction)
 
     def read(self) -> GateState | None:
         """Return the gate, its parts merged, or None where there is none."""
@@ -62,38 +96,27 @@ class Gate:
         created = [self._create_part(number) for number in range(parts)]
         return any(created)
 
-    def open(self, parts: int, condition: tuple[str, str, Mapping[str, Any]], forget_blocked: bool = False) -> None:
-        """Open all parts, at the instant at which another entry of the journal has certain values.
+    def open(self, parts: int, requirements: Sequence[Requirement], forget_blocked: bool = False) -> None:
+        """Open all parts, at an instant at which all requirements are met.
 
-        :param condition: that entry's two keys and values.
         :param forget_blocked: whether the records that are noted as blocked are of no interest any more.
-        :raises LostRaceError: the entry had other values, or a part was missing; the gate is as it was.
+        :raises LostRaceError: one was not met, or a part was missing; the gate is as it was.
         """
-        migration, entry, expected = condition
-        names = {f"#{number}": name for number, name in enumerate(expected)}
-        check = {
-            "TableName": self._journal,
-            "Key": to_item({"migration": migration, "entry": entry}),
-            "ConditionExpression": " AND ".join(f"{alias} = :{alias[1:]}" for alias in names),
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": {
-                f":{number}": to_attribute(value) for number, value in enumerate(expected.values())
-            },
-        }
+        checks = [requirement.check(self._journal) for requirement in requirements]
         opened = [{"Update": self._set_open(number, True, forget_blocked)} for number in range(parts)]
 
         def committed() -> bool:
             try:
                 with doing(f"open the gate in the journal table {self._journal}"):
-                    self._dynamodb.transact_write_items(TransactItems=[{"ConditionCheck": check}, *opened])
+                    self._dynamodb.transact_write_items(TransactItems=[*checks, *opened])
             except SealiftError as error:
                 if error.code != "TransactionCanceledException":
                     raise
                 if "ConditionalCheckFailed" in _cancellation_codes(error):
                     raise LostRaceError(
                         "Another run changed the journal at the moment at which replication was to begin: the seed is "
-                        "no "
-                        "longer complete, or the gate has gone. Nothing was replicated. Run the same command again."
+                        "no longer complete, the other direction may run by now, or the gate has gone. Nothing was "
+                        "replicated. Run the same command again."
                     ) from error
                 return False
             return True
@@ -112,14 +135,30 @@ class Gate:
                     raise
 
     def wait_until_empty(self, function_timeout: float) -> None:
-        """Wait until nothing is in flight, after the gate was closed and the mapping disabled.
+        """Wait until nothing is in flight, after the gate was closed.
 
-        No invocation outlives the function's timeout, so this ends. What dead ones have left behind is removed then, so
-        that a closed gate without entries tells everybody that nothing is in flight.
+        No invocation outlives the function's timeout, so this ends.
         """
         give_up = time.monotonic() + function_timeout + DEAD_AFTER_TIMEOUT
-        while (state := self.read()) and state.in_flight(function_timeout) and time.monotonic() < give_up:
+        while not self.is_empty(function_timeout):
+            if time.monotonic() > give_up:
+                return self._forget_dead(self.read())
             time.sleep(0.25)
+        return None
+
+    def is_empty(self, function_timeout: float) -> bool:
+        """Tell whether nothing is in flight.
+
+        What dead invocations have left behind in a closed gate is removed then, so that a closed gate without entries
+        tells everybody that nothing is in flight.
+        """
+        state = self.read()
+        if state and state.in_flight(function_timeout):
+            return False
+        self._forget_dead(state)
+        return True
+
+    def _forget_dead(self, state: GateState | None) -> None:
         if state and state.closed and state.running:
             for number in range(state.parts):
                 self._forget_running(number)

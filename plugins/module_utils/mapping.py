@@ -36,6 +36,7 @@ _QUEUE_ARN = re.compile(r"arn:aws[a-z-]*:sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+")
 _LOOK_INTERVAL = 0.5
 
 _SETTLED = frozenset({"Enabled", "Disabled"})
+_ENDING = frozenset({"Disabled", "Disabling", "Deleting"})
 
 # A role that was made a moment ago is not known everywhere in AWS yet; the answer is then that it lacks permissions.
 _ROLE_SETTLES_SECONDS = 60
@@ -97,6 +98,16 @@ class EventSourceMapping:
     def enabled(self) -> bool:
         """Whether Lambda invokes the function, or is about to."""
         return self.state in {"Enabled", "Enabling"}
+
+    @property
+    def ending(self) -> bool:
+        """Whether Lambda has stopped invoking the function, or will without being told again."""
+        return self.state in _ENDING
+
+    @property
+    def settled(self) -> bool:
+        """Whether no change of it is under way."""
+        return self.state in _SETTLED
 
     def returned(self) -> dict[str, Any]:
         """Return what the user sees of it."""
@@ -207,9 +218,9 @@ def wait_until_settled(lambda_client: Client, mapping: EventSourceMapping, timeo
     def settled() -> bool:
         nonlocal last
         last = find_mapping(lambda_client, mapping.uuid)
-        return last is None or last.state in _SETTLED
+        return last is None or last.settled
 
-    if mapping.state not in _SETTLED:
+    if not mapping.settled:
         wait_until(
             f"the event source mapping {mapping.uuid} to become Enabled or Disabled", settled, timeout, _LOOK_INTERVAL
         )
@@ -253,21 +264,26 @@ def update_mapping(
 
     :param timeout: seconds.
     """
-
-    def accepted() -> EventSourceMapping | None:
-        try:
-            with doing(f"update the event source mapping {mapping.uuid} of function {mapping.function}"):
-                return from_description(lambda_client.update_event_source_mapping(UUID=mapping.uuid, **arguments))
-        except SealiftError as error:
-            # Another change of the mapping is still under way.
-            if error.code == "ResourceInUseException":
-                return None
-            raise
-
     updated = wait_until(
-        f"the event source mapping {mapping.uuid} to accept a change", accepted, timeout, _LOOK_INTERVAL
+        f"the event source mapping {mapping.uuid} to accept a change",
+        lambda: send_update(lambda_client, mapping, arguments),
+        timeout,
+        _LOOK_INTERVAL,
     )
     return _still_there(wait_until_settled(lambda_client, updated, timeout), mapping)
+
+
+def send_update(
+    lambda_client: Client, mapping: EventSourceMapping, arguments: Mapping[str, Any]
+) -> EventSourceMapping | None:
+    """Send UpdateEventSourceMapping once; None says that another change of the mapping is still under way."""
+    try:
+        with doing(f"update the event source mapping {mapping.uuid} of function {mapping.function}"):
+            return from_description(lambda_client.update_event_source_mapping(UUID=mapping.uuid, **arguments))
+    except SealiftError as error:
+        if error.code == "ResourceInUseException":
+            return None
+        raise
 
 
 def delete_mapping(lambda_client: Client, mapping: EventSourceMapping, timeout: float) -> None:

@@ -12,6 +12,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
+
 # Lambda functions and IAM roles take 64 characters; prefix, hash and direction leave 32 for the table's name.
 _TABLE_PART = 32
 
@@ -27,8 +29,8 @@ class Names:
     alarms: dict[str, str]
 
 
-def replication_names(source_arn: str, direction: str = "forward") -> Names:
-    """Name the resources that replicate a table; different tables, accounts and Regions never share a name."""
+def replication_names(source_arn: str, direction: Direction = Direction.FORWARD) -> Names:
+    """Name one direction's resources; different source tables, accounts and Regions never share a name."""
     table = source_arn.rsplit("/", 1)[-1]
     short = re.sub(r"[^A-Za-z0-9_-]", "-", table)[:_TABLE_PART]
     function = f"sealift-{short}-{hashlib.sha256(source_arn.encode()).hexdigest()[:8]}-{direction}"
@@ -46,6 +48,11 @@ def replication_names(source_arn: str, direction: str = "forward") -> Names:
     )
 
 
-def gate_key(source_arn: str, direction: str = "forward") -> str:
+def gate_key(source_arn: str, direction: Direction = Direction.FORWARD) -> str:
     """Return what every partition key of a direction's gate in the journal begins with, before its part's number."""
     return f"{source_arn}#gate#{direction}"
+
+
+def arn_beside(table_arn: str, table: str) -> str:
+    """Return the ARN of another table in the same account and Region."""
+    return f"{table_arn.rsplit('/', 1)[0]}/{table}"

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import cannot_arm, refuse_lossy_mapping
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import with_diff
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import PARTS_LIMIT
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import ensure_journal
@@ -30,11 +31,11 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import (
     to_arguments,
     update_mapping,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import ENTRY, Facts, Replication
+from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Facts, Replication
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_run import drain, open_gate, run
-from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import RESTART
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import predicted_stream, refuse_full_stream
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import consumers_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import active_direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import refuse_same_table
 
 # A pause first looks whether replication has caught up, unless that is known from so short a time ago: it decides for
@@ -54,7 +55,7 @@ def manage_replication(module: AnsibleAWSModule) -> dict[str, Any]:
         "absent": _absent,
     }
     _refuse_bad_parameters(module)
-    replication = Replication(module)
+    replication = Replication(module, Direction(module.params["direction"]))
     before = replication.look()
     after = states[module.params["state"]](replication, before)
     blocked = len(after.gate.blocked) if after.gate else 0
@@ -64,6 +65,7 @@ def manage_replication(module: AnsibleAWSModule) -> dict[str, Any]:
         "gate": _returned(after.gate, after.timeout) if after.gate else None,
         "lag_seconds": after.gate.lag_seconds(after.timeout) if after.gate else 0.0,
         "failed_records": blocked + replication.failed_messages(after),
+        "names": asdict(replication.names),
         "msg": _message(replication, before) if module.params["state"] == "armed" else "",
     }
     return with_diff(module, result, before.view(), after.view())
@@ -73,6 +75,11 @@ def _refuse_bad_parameters(module: AnsibleAWSModule) -> None:
     params = module.params
     if params["target"]:
         refuse_same_table(params["source"], params["target"])
+    elif params["direction"] == Direction.REVERSE:
+        raise SealiftError(
+            f"Option target is not set, and the reverse replication of table {params['source']} begins at its target. "
+            "Nothing was changed. Set target and run the same command again."
+        )
     if params["state"] != "armed":
         return
     problems = _wanted(params).problems()
@@ -102,15 +109,22 @@ def _returned(gate: GateState, function_timeout: float) -> dict[str, Any]:
 
 
 def _message(replication: Replication, before: Facts) -> str:
-    seeded_from = (before.seed or {}).get("stream_arn")
-    present = before.stream["arn"] if before.stream else None
-    if not before.strays or seeded_from in {None, present}:
+    if not before.strays or not _misses_changes(replication, before):
         return ""
+    route = replication.route
+    consequence = "the seed must begin again before replication may run" if route.forward else "they must be copied"
     return (
-        f"The stream of table {replication.table} was replaced, and replication is armed on the new one. Changes made "
-        "between the two streams are in neither, so the seed must begin again before replication may run: "
-        f"{RESTART.format(table=replication.table)}"
+        f"The stream of table {route.origin} was replaced, and replication is armed on the new one. Changes made "
+        f"between the two streams are in neither, so {consequence}: {route.make_equal}"
     )
+
+
+def _misses_changes(replication: Replication, before: Facts) -> bool:
+    """Whether changes between an earlier stream and the present one matter."""
+    if not replication.route.forward:
+        return active_direction(before.switch) is Direction.REVERSE
+    present = before.stream["arn"] if before.stream else None
+    return (before.seed or {}).get("stream_arn") not in {None, present}
 
 
 def _armed(replication: Replication, before: Facts) -> Facts:
@@ -118,9 +132,9 @@ def _armed(replication: Replication, before: Facts) -> Facts:
     _require_stages(replication, before)
     if before.stream:
         consumers = consumers_of(replication.lambda_client, before.stream["arn"])
-        refuse_full_stream(replication.table, consumers, replication.function)
+        refuse_full_stream(replication.origin, consumers, replication.function)
     if before.mapping and before.mapping.starting_position != STARTING_POSITION:
-        refuse_lossy_mapping(replication.table, before.mapping)
+        refuse_lossy_mapping(replication.route, before.mapping)
     if replication.check_mode:
         return _predict_armed(replication, before)
     ensure_journal(replication.dynamodb, replication.params["journal"], check_mode=False)
@@ -131,8 +145,8 @@ def _armed(replication: Replication, before: Facts) -> Facts:
         open_gate(replication, before)
     _converge_mapping(replication, before)
     after = replication.look()
-    if not after.record:
-        replication.note(after, target=replication.params["target"], state="armed")
+    if "mapping_uuid" not in after.record:
+        replication.note(after, target=replication.route.target, state="armed")
     return after
 
 
@@ -162,7 +176,7 @@ def _wanted_tags(replication: Replication, before: Facts) -> dict[str, str]:
 def _predict_armed(replication: Replication, before: Facts) -> Facts:
     params, gate = replication.params, before.gate
     running = before.running and not before.strays
-    stream_arn = before.stream["arn"] if before.stream else predicted_stream(replication.table_arn, "")["arn"]
+    stream_arn = before.stream["arn"] if before.stream else predicted_stream(replication.origin_arn, "")["arn"]
     mapping = before.mapping or EventSourceMapping(
         uuid=None,
         arn=None,
@@ -184,16 +198,16 @@ def _predict_armed(replication: Replication, before: Facts) -> Facts:
 
 def _require_stages(replication: Replication, facts: Facts) -> None:
     """Refuse to arm without what earlier stages, and the role, create; in check mode they have created nothing yet."""
-    table, params = replication.table, replication.params
+    route, queue = replication.route, replication.params["failure_queue"]
     missing = {
-        f"there is no table {params['target']} to replicate into": (facts.target, "clone"),
-        f"table {table} has no stream": (facts.stream, "stream"),
-        f"there is no function {replication.function}": (facts.function_timeout, "replicate"),
-        f"there is no queue {params['failure_queue']}": (replication.queue_url(params["failure_queue"]), "replicate"),
+        f"there is no table {route.destination} to replicate into": (facts.destination, "clone"),
+        f"table {route.origin} has no stream": (facts.stream, "stream" if route.forward else route.deploying_stage),
+        f"there is no function {replication.function}": (facts.function_timeout, route.deploying_stage),
+        f"there is no queue {queue}": (replication.queue_url(queue), route.deploying_stage),
     }
     for cause, (found, stage) in missing.items():
         if found is None and not replication.check_mode:
-            raise SealiftError(cannot_arm(table, cause, stage))
+            raise SealiftError(cannot_arm(route, cause, stage))
 
 
 def _paused(replication: Replication, before: Facts) -> Facts:
@@ -237,8 +251,8 @@ def _absent(replication: Replication, before: Facts) -> Facts:
     replication.stop(before, doomed=before.mappings)
     if before.gate:
         replication.gate.delete(before.gate.parts)
-    if replication.journal.get(ENTRY):
-        replication.journal.delete(ENTRY)
+    if replication.journal.get(replication.entry):
+        replication.journal.delete(replication.entry)
     return replication.look()
 
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the Sealift project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One table's replication: what the user asked for, what there is, and how it is stopped.
+"""One direction of a migration's replication: what the user asked for, what there is, and how it is stopped.
 
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
@@ -15,7 +15,9 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import Route
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Description, client, identity
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
@@ -24,15 +26,21 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import (
     EventSourceMapping,
     delete_mapping,
     mappings_of,
+    send_update,
     tags_of,
     update_mapping,
     wait_until_settled,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import Names, arn_beside, replication_names
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import ENTRY as SEED_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import Stream, stream_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import find_table, get_table
 
-ENTRY = "stage#replicate"
+# The journal's entries about the deployment of each direction.
+ENTRIES = {Direction.FORWARD: "stage#replicate", Direction.REVERSE: "stage#replicate#reverse"}
+
+_LOOK_INTERVAL = 0.1
 
 # Lambda's longest; for a function that has gone nobody can say more.
 LONGEST_INVOCATION = 900.0
@@ -42,21 +50,28 @@ LONGEST_INVOCATION = 900.0
 class Facts:
     """All that there is of a replication, read at one moment.
 
-    :param mapping: the mapping on the table's present stream.
-    :param strays: mappings of the function on earlier streams of the table.
+    :param origin: the table whose changes are replicated.
+    :param stream: the origin's.
+    :param destination: the table that is written to.
+    :param mapping: the mapping on the origin's present stream.
+    :param strays: mappings of the function on earlier streams of the origin.
     :param function_timeout: None where there is no function.
-    :param record: what the journal holds about this very mapping.
+    :param seed: the journal's entry of the seed.
+    :param switch: the journal's entry that says which direction may run.
+    :param record: what the journal holds about this very mapping; of an earlier one on the same stream, until when all
+        changes are applied.
     :param tags: the mapping's tags, where the user has a say in them.
     """
 
-    source: Description | None
+    origin: Description | None
     stream: Stream | None
-    target: Description | None
+    destination: Description | None
     mapping: EventSourceMapping | None
     strays: list[EventSourceMapping]
     gate: GateState | None
     function_timeout: float | None
     seed: dict[str, Any] | None
+    switch: dict[str, Any] | None
     record: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, str] | None = None
 
@@ -67,13 +82,16 @@ class Facts:
 
     @property
     def stopped(self) -> bool:
-        """Whether nothing of this function can write, now or later, unless it is told to."""
+        """Whether nothing of this function can write, now or later, unless it is told to.
+
+        A mapping that is Disabling may go on to invoke the function for minutes, in vain: the gate is closed.
+        """
         shut = self.gate is None or (self.gate.closed and not self.gate.running)
-        return shut and not any(mapping.enabled for mapping in self.mappings)
+        return shut and all(mapping.ending for mapping in self.mappings)
 
     @property
     def mappings(self) -> list[EventSourceMapping]:
-        """All mappings of the function on this table's streams."""
+        """All mappings of the function on the origin's streams."""
         return [*self.strays, *([self.mapping] if self.mapping else [])]
 
     @property
@@ -96,42 +114,75 @@ class Facts:
 
 
 class Replication:
-    """One table's replication, by the user's parameters."""
+    """One direction of a migration's replication, by the user's parameters.
 
-    def __init__(self, module: AnsibleAWSModule) -> None:
+    :param module: has the options source, target, journal and wait_timeout at least; the function has the name that
+        the role gives it, if there is no such option.
+    """
+
+    def __init__(self, module: AnsibleAWSModule, direction: Direction = Direction.FORWARD) -> None:
         self.module = module
         self.check_mode: bool = module.check_mode
         self.params: dict[str, Any] = module.params
-        self.table: str = module.params["source"]
-        self.function: str = module.params["function"]
+        self.route = Route(module.params["source"], module.params["target"] or "", direction)
         self.wait_timeout: float = module.params["wait_timeout"]
         self.dynamodb = client(module, "dynamodb")
         self.lambda_client = client(module, "lambda")
-        self.table_arn = self._table_arn()
-        self.journal = Journal(self.dynamodb, module.params["journal"], self.table_arn)
-        self.gate = Gate(self.dynamodb, module.params["journal"], self.table_arn)
+        self.source_arn = self._source_arn()
+        self.function: str = module.params.get("function") or self.names.function
+        self.journal = Journal(self.dynamodb, module.params["journal"], self.source_arn)
+        self.gate = Gate(self.dynamodb, module.params["journal"], self.source_arn, direction)
+        self.entry = ENTRIES[direction]
 
-    def look(self) -> Facts:
-        """Read what there is; outside of check mode, wait first for a change of the mapping that is under way."""
-        source = find_table(self.dynamodb, self.table)
-        stream = stream_of(source) if source else None
-        mappings = mappings_of(self.lambda_client, self.function, self.table_arn)
-        if not self.check_mode:
+    @property
+    def direction(self) -> Direction:
+        """Which of the two it is."""
+        return self.route.direction
+
+    @property
+    def origin(self) -> str:
+        """Name of the table whose changes are replicated."""
+        return self.route.origin
+
+    @property
+    def destination(self) -> str:
+        """Name of the table that is written to."""
+        return self.route.destination
+
+    @property
+    def origin_arn(self) -> str:
+        """ARN of the table whose changes are replicated."""
+        return arn_beside(self.source_arn, self.origin)
+
+    @property
+    def names(self) -> Names:
+        """The names that the role gives to this direction's resources."""
+        return replication_names(self.source_arn, self.direction)
+
+    def look(self, settle: bool = True) -> Facts:
+        """Read what there is.
+
+        :param settle: whether to wait first, outside of check mode, for a change of the mapping that is under way.
+        """
+        origin = find_table(self.dynamodb, self.origin)
+        stream = stream_of(origin) if origin else None
+        mappings = mappings_of(self.lambda_client, self.function, self.origin_arn)
+        if settle and not self.check_mode:
             settled = [wait_until_settled(self.lambda_client, mapping, self.wait_timeout) for mapping in mappings]
             mappings = [mapping for mapping in settled if mapping]
         mapping = next((each for each in mappings if stream and each.event_source_arn == stream["arn"]), None)
-        record = self.journal.get(ENTRY) or {}
         return Facts(
-            source=source,
+            origin=origin,
             stream=stream,
-            target=find_table(self.dynamodb, self.params["target"]) if self.params["target"] else None,
+            destination=find_table(self.dynamodb, self.destination) if self.destination else None,
             mapping=mapping,
             strays=[each for each in mappings if each is not mapping],
             gate=self.gate.read(),
             function_timeout=self._function_timeout(),
             seed=self.journal.get(SEED_ENTRY),
-            record=record if mapping and record.get("mapping_uuid") == mapping.uuid else {},
-            tags=tags_of(self.lambda_client, mapping) if mapping and self.params["tags"] is not None else None,
+            switch=self.journal.get(SWITCH_ENTRY),
+            record=_record_of(mapping, self.journal.get(self.entry) or {}),
+            tags=tags_of(self.lambda_client, mapping) if mapping and self.params.get("tags") is not None else None,
         )
 
     def note(self, facts: Facts, **values: Any) -> None:
@@ -142,7 +193,7 @@ class Replication:
                 "mapping_uuid": facts.mapping.uuid,
                 "stream_arn": facts.mapping.event_source_arn,
             }
-            self.journal.put(ENTRY, facts.record | about | values)
+            self.journal.put(self.entry, facts.record | about | values)
 
     def stop(self, facts: Facts, doomed: Sequence[EventSourceMapping] = ()) -> None:
         """Close the gate, delete the doomed mappings, disable the others, and wait until nothing is in flight.
@@ -158,6 +209,38 @@ class Replication:
             elif mapping.enabled:
                 update_mapping(self.lambda_client, mapping, {"Enabled": False}, self.wait_timeout)
         self.gate.wait_until_empty(facts.timeout)
+
+    def stop_writing(self, facts: Facts, give_up_at: float) -> None:
+        """Close the gate, ask Lambda to disable the mapping, and wait only until nothing is in flight.
+
+        From then on nothing of this direction writes, while the mapping may still be Disabling for minutes.
+
+        :param give_up_at: a monotonic time in seconds.
+        :raises SealiftError: something is still in flight then; the gate stays closed.
+        """
+        if facts.gate:
+            self.gate.close(facts.gate.parts)
+        left = [mapping for mapping in facts.mappings if not mapping.ending]
+        while True:
+            left = [mapping for mapping in left if not self._told_to_end(mapping)]
+            if not left and self.gate.is_empty(facts.timeout):
+                return
+            if time.monotonic() > give_up_at:
+                raise SealiftError(
+                    f"Replication of table {self.origin} into {self.destination} could not be stopped in time: "
+                    + ("Lambda refuses to disable its mapping" if left else "an invocation is still writing")
+                    + ". Its gate is closed, so nothing more begins to write; nothing is lost, the changes stay in the "
+                    "stream for 24 hours. Run the same command again."
+                )
+            time.sleep(_LOOK_INTERVAL)
+
+    def _told_to_end(self, mapping: EventSourceMapping) -> bool:
+        try:
+            return send_update(self.lambda_client, mapping, {"Enabled": False}) is not None
+        except SealiftError as error:
+            if error.missing:
+                return True
+            raise
 
     def failed_messages(self, facts: Facts) -> int:
         """Return how many messages are in the mapping's on-failure queue, about; 0 where there is no queue."""
@@ -187,14 +270,15 @@ class Replication:
         """Return the time in seconds since the epoch, by AWS's clock where it is known."""
         return facts.gate.at if facts.gate else time.time()
 
-    def _table_arn(self) -> str:
-        absent = self.params["state"] == "absent"
-        description = find_table(self.dynamodb, self.table) if absent else get_table(self.dynamodb, self.table)
-        if description:
-            return str(description["TableArn"])
+    def _source_arn(self) -> str:
+        name = self.route.source
+        absent = self.params.get("state") == "absent"
+        source = find_table(self.dynamodb, name) if absent else get_table(self.dynamodb, name)
+        if source:
+            return str(source["TableArn"])
         # The table has gone, and its replication's leftovers are to go too.
         account, partition = identity(self.module)
-        return f"arn:{partition}:dynamodb:{self.dynamodb.meta.region_name}:{account}:table/{self.table}"
+        return f"arn:{partition}:dynamodb:{self.dynamodb.meta.region_name}:{account}:table/{name}"
 
     def _function_timeout(self) -> float | None:
         try:
@@ -204,3 +288,13 @@ class Replication:
             if error.missing:
                 return None
             raise
+
+
+def _record_of(mapping: EventSourceMapping | None, entry: dict[str, Any]) -> dict[str, Any]:
+    """Return what of the journal's entry is true of a mapping."""
+    if mapping is None or entry.get("stream_arn") != mapping.event_source_arn:
+        return {}
+    if entry.get("mapping_uuid") == mapping.uuid:
+        return entry
+    # Every mapping begins at the stream's beginning, so what was applied by another one need not be kept any longer.
+    return {"applied_until": entry["applied_until"]} if "applied_until" in entry else {}

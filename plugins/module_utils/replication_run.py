@@ -12,15 +12,17 @@ import time
 from dataclasses import replace
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import (
+    refuse_inactive,
     refuse_late,
     refuse_lossy_mapping,
     refuse_replaced_stream,
     refuse_unless_seeded,
-    stage_command,
+    verified_until,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import RETENTION_SECONDS, clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Requirement
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lag import BlockWatch, DrainWatch, GateState, Verdict
 from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import (
     STARTING_POSITION,
@@ -30,10 +32,11 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import (
     update_mapping,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Facts, Replication
-from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import COMPLETE, RESTART, Identity
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import COMPLETE, Identity
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import ENTRY as SEED_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import predicted_stream
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_tail import KEYS_LIMIT, StreamTail, same_items
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import table_id
 
 # For how long a record may block its shard under our eyes before waiting is given up. It is longer than an invocation
@@ -42,34 +45,43 @@ _BLOCKED_SECONDS = 90
 # For how long a mapping that was enabled before may invoke nobody until the stream itself is looked at.
 _SILENT_SECONDS = 30
 _LOOK_INTERVAL = 0.25
+# The journal's entry that a clean comparison leaves.
+_BASELINE_ENTRY = "tail"
 _MAPPING_INTERVAL = 5.0
 
 
 def run(replication: Replication, before: Facts) -> Facts:
-    """Let changes flow, if all that came before the mapping's position is at the target."""
+    """Let changes flow, if this direction may and all that came before the mapping's position is at the destination."""
+    refuse_inactive(replication.route, before.switch)
     if replication.check_mode and not _deployed(before):
         return _predict_running(replication, before)
+    if not replication.check_mode and before.mapping and not before.mapping.settled:
+        before = replication.look()
     mapping, gate = _require_armed(replication, before)
     _refuse_unless_admitted(replication, before, mapping, gate)
     if before.running:
         return before
     if replication.check_mode:
         return _predict_running(replication, before)
-    replication.note(before, state="running", target=replication.params["target"], invocations_before=gate.invocations)
+    replication.note(before, state="running", target=replication.route.target, invocations_before=gate.invocations)
+    seed_began_at = _seed_began_at(replication, before)
     # What was blocked when another seed began is in this one; what is blocked still says so again.
-    new_seed = before.seed is not None and before.record.get("seed_began_at") != before.seed["began_at"]
-    open_gate(replication, before, forget_blocked=new_seed)
-    replication.note(replication.look(), seed_began_at=(before.seed or {}).get("began_at"))
+    open_gate(replication, before, forget_blocked=before.record.get("seed_began_at") != seed_began_at)
+    if seed_began_at:
+        replication.note(replication.look(), seed_began_at=seed_began_at)
     update_mapping(replication.lambda_client, mapping, {"Enabled": True}, replication.wait_timeout)
     return replication.look()
 
 
 def open_gate(replication: Replication, facts: Facts, forget_blocked: bool = False) -> None:
-    """Open the gate at an instant at which the seed is complete, and still the one that was looked at."""
-    gate = replication.gate.read()
-    seed = facts.seed or {}
-    expected = {"state": COMPLETE, "began_at": seed.get("began_at"), "stream_arn": seed.get("stream_arn")}
-    replication.gate.open(gate.parts if gate else 0, (replication.table_arn, SEED_ENTRY, expected), forget_blocked)
+    """Open the gate at an instant at which this direction may run, and the seed is still the one that was looked at."""
+    gate, forward, arn = replication.gate.read(), replication.route.forward, replication.source_arn
+    requirements = [Requirement(arn, SWITCH_ENTRY, {"active": str(replication.direction)}, or_missing=forward)]
+    if forward:
+        seed = facts.seed or {}
+        expected = {"state": COMPLETE, "began_at": seed.get("began_at"), "stream_arn": seed.get("stream_arn")}
+        requirements.append(Requirement(arn, SEED_ENTRY, expected))
+    replication.gate.open(gate.parts if gate else 0, requirements, forget_blocked)
 
 
 def drain(replication: Replication, before: Facts) -> Facts:
@@ -91,54 +103,76 @@ def drain(replication: Replication, before: Facts) -> Facts:
 
 def _deployed(facts: Facts) -> bool:
     """Whether the earlier stages have run; in check mode they may be about to."""
-    return bool(facts.stream and facts.target and facts.mapping and facts.gate and _seeded(facts))
-
-
-def _seeded(facts: Facts) -> bool:
-    return facts.seed is not None and facts.seed["state"] == COMPLETE
+    seeded = facts.seed is not None and facts.seed["state"] == COMPLETE
+    return bool(facts.stream and facts.destination and facts.mapping and facts.gate and seeded)
 
 
 def _require_armed(replication: Replication, facts: Facts) -> tuple[EventSourceMapping, GateState]:
-    table = replication.table
+    route = replication.route
     if facts.stream is None:
+        stage = "stream" if route.forward else route.deploying_stage
         raise SealiftError(
-            f"Table {table} has no stream, so its changes are not recorded. Nothing was changed. Run the stage stream: "
-            f"{stage_command(table, 'stream')}"
+            f"Table {route.origin} has no stream, so its changes are not recorded. Nothing was changed. Run the stage "
+            f"{stage}: {route.command(stage)}"
         )
-    refuse_replaced_stream(table, facts.stream["arn"], facts.strays)
+    refuse_replaced_stream(route, facts.stream["arn"], facts.strays)
     if facts.mapping is None or facts.gate is None or facts.function_timeout is None:
         raise SealiftError(
-            f"Replication of table {table} is not deployed: there is no event source mapping of function "
+            f"Replication of table {route.origin} is not deployed: there is no event source mapping of function "
             f"{replication.function} on {facts.stream['arn']}, no gate in the journal table "
-            f"{replication.journal.table}, or no function. Nothing was changed. Run the stage replicate: "
-            f"{stage_command(table, 'replicate')}"
+            f"{replication.journal.table}, or no function. Nothing was changed. Run the stage {route.deploying_stage}: "
+            f"{route.deploy}"
         )
-    refuse_lossy_mapping(table, facts.mapping)
+    refuse_lossy_mapping(route, facts.mapping)
     return facts.mapping, facts.gate
 
 
 def _refuse_unless_admitted(
     replication: Replication, facts: Facts, mapping: EventSourceMapping, gate: GateState
 ) -> None:
-    table, target = replication.table, replication.params["target"]
-    if facts.target is None or facts.source is None:
+    route = replication.route
+    if facts.destination is None or facts.origin is None:
         raise SealiftError(
-            f"There is no table {target} to replicate table {table} into. Nothing was changed. If it was deleted, "
-            f"begin again: {stage_command(table, 'clone')} && {RESTART.format(table=table)}"
+            f"There is no table {route.destination} to replicate table {route.origin} into. Nothing was changed. "
+            + (
+                f"If it was deleted, begin again: {route.command('clone')} && {route.make_equal}"
+                if route.forward
+                else f"If it was deleted, {route.origin} can't be left any more; what is left of {route.source}'s "
+                f"migration is removed by: {route.command('retire')} -e confirm={route.source}"
+            )
         )
-    identity = Identity(
-        source_table_id=table_id(facts.source),
-        stream_arn=mapping.event_source_arn,
-        target=target,
-        target_table_id=table_id(facts.target),
-    )
-    refuse_unless_seeded(table, facts.seed, identity)
-    if facts.seed and not facts.running:
-        refuse_late(table, facts.seed["began_at"], facts.record.get("applied_until"), gate.at)
+    if route.forward:
+        identity = Identity(
+            source_table_id=table_id(facts.origin),
+            stream_arn=mapping.event_source_arn,
+            target=route.target,
+            target_table_id=table_id(facts.destination),
+        )
+        refuse_unless_seeded(route.source, facts.seed, identity)
+    if not facts.running:
+        refuse_late(route, _seed_began_at(replication, facts), _applied_until(replication, facts, mapping), gate.at)
+
+
+def _seed_began_at(replication: Replication, facts: Facts) -> float | None:
+    return facts.seed["began_at"] if replication.route.forward and facts.seed else None
+
+
+def _applied_until(replication: Replication, facts: Facts, mapping: EventSourceMapping) -> float | None:
+    """Return until when all changes are known to be at the destination, by replication itself or by a comparison."""
+    until = facts.record.get("applied_until")
+    if replication.route.forward or not facts.origin or not facts.destination:
+        return until
+    identity = {
+        "source_table_id": table_id(facts.destination),
+        "target_table_id": table_id(facts.origin),
+        "stream_arn": mapping.event_source_arn,
+    }
+    verified = verified_until(replication.route, replication.journal.get(_BASELINE_ENTRY), identity)
+    return max(until or 0.0, verified or 0.0)
 
 
 def _predict_running(replication: Replication, before: Facts) -> Facts:
-    stream_arn = before.stream["arn"] if before.stream else predicted_stream(replication.table_arn, "")["arn"]
+    stream_arn = before.stream["arn"] if before.stream else predicted_stream(replication.origin_arn, "")["arn"]
     mapping = before.mapping or EventSourceMapping(
         uuid=None,
         arn=None,
@@ -146,9 +180,9 @@ def _predict_running(replication: Replication, before: Facts) -> Facts:
         function=replication.function,
         state="Enabled",
         starting_position=STARTING_POSITION,
-        spec=MappingSpec(destination=replication.params["failure_queue"]),
+        spec=MappingSpec(destination=replication.params.get("failure_queue")),
     )
-    parts = before.gate.parts if before.gate else replication.params["gate_parts"]
+    parts = before.gate.parts if before.gate else replication.params.get("gate_parts", 1)
     gate = replace(before.gate or GateState(parts=parts, open_parts=0), open_parts=parts)
     return replace(before, mapping=replace(mapping, state="Enabled"), strays=[], gate=gate)
 
@@ -160,7 +194,7 @@ def _wait_until_drained(replication: Replication, facts: Facts, mapping: EventSo
     applied_until = facts.record.get("applied_until", 0.0)
     streams = client(replication.module, "dynamodbstreams")
     idle = _Idle(replication, facts, StreamTail(streams, mapping.event_source_arn, applied_until))
-    needed_since = max(applied_until, (facts.seed or {}).get("began_at", 0.0))
+    needed_since = max(applied_until, _seed_began_at(replication, facts) or 0.0)
     next_look = began
     while True:
         clock = time.monotonic()
@@ -210,7 +244,7 @@ class _Idle:
             return False
         self._since = clock
         replication = self._replication
-        return same_items(replication.dynamodb, replication.table, replication.params["target"], keys)
+        return same_items(replication.dynamodb, replication.origin, replication.destination, keys)
 
 
 def _refuse_stopped(replication: Replication, mapping: EventSourceMapping | None) -> None:
@@ -222,32 +256,31 @@ def _refuse_stopped(replication: Replication, mapping: EventSourceMapping | None
 def _refuse_failed(replication: Replication, facts: Facts, mapping: EventSourceMapping) -> None:
     messages = replication.failed_messages(facts)
     if messages:
-        table = replication.table
+        route = replication.route
         raise SealiftError(
-            f"Lambda has given up records of table {table}: the queue {mapping.spec.destination} holds {messages} "
-            f"message(s), each about a batch that was not applied to {replication.params['target']}. The source holds "
-            f"all items. The messages and the log group {_log_group(replication)} tell the cause. When it is mended, "
-            "purge the queue and begin the seed again: aws sqs purge-queue --queue-url "
-            f"{replication.queue_url(mapping.spec.destination or '')} && {RESTART.format(table=table)}"
+            f"Lambda has given up records of table {route.origin}: the queue {mapping.spec.destination} holds "
+            f"{messages} message(s), each about a batch that was not applied to {route.destination}. {route.origin} "
+            f"holds all items. The messages and the log group {_log_group(replication)} tell the cause. When it is "
+            f"mended, purge the queue. {route.make_equal_text}: aws sqs purge-queue --queue-url "
+            f"{replication.queue_url(mapping.spec.destination or '')} && {route.make_equal}"
         )
 
 
 def _stopped(replication: Replication) -> SealiftError:
-    table = replication.table
     return SealiftError(
-        f"Replication of table {table} was stopped by somebody else while this run waited for it to catch up: its "
-        "mapping is disabled or its gate closed. Nothing is lost, the changes stay in the stream for 24 hours. Run "
-        "the same command again if replication is to go on."
+        f"Replication of table {replication.origin} was stopped by somebody else while this run waited for it to catch "
+        "up: its mapping is disabled or its gate closed. Nothing is lost, the changes stay in the stream for 24 hours. "
+        "Run the same command again if replication is to go on."
     )
 
 
 def _too_late(replication: Replication, oldest: float) -> SealiftError:
-    table = replication.table
+    route = replication.route
     return SealiftError(
-        f"Replication of table {table} is more than 24 hours behind (its oldest waiting change is of "
-        f"{clock_time(oldest)}), and the stream keeps a change for 24, so the target may lack changes for good. The "
-        f"source has lost nothing. Mend what held it up (log group {_log_group(replication)}), then begin the seed "
-        f"again: {RESTART.format(table=table)}"
+        f"Replication of table {route.origin} is more than 24 hours behind (its oldest waiting change is of "
+        f"{clock_time(oldest)}), and the stream keeps a change for 24, so {route.destination} may lack changes for "
+        f"good. {route.origin} has lost nothing. Mend what held it up (log group {_log_group(replication)}). "
+        f"{route.make_equal_text}: {route.make_equal}"
     )
 
 
@@ -255,7 +288,7 @@ def _blocked(replication: Replication, mapping: EventSourceMapping, state: GateS
     oldest = clock_time(min(state.blocked.values()))
     queue = (mapping.spec.destination or "").rsplit(":", 1)[-1]
     return SealiftError(
-        f"Replication of table {replication.table} into {replication.params['target']} is blocked: "
+        f"Replication of table {replication.origin} into {replication.destination} is blocked: "
         f"{len(state.blocked)} record(s) can't be applied (sequence numbers {', '.join(sorted(state.blocked)[:3])}; "
         f"the oldest is of {oldest}). Nothing is skipped and nothing is lost: what follows them waits in the stream, "
         f"which keeps a change for 24 hours; what Lambda gives up is told to the queue {queue}. The function's log "
@@ -270,7 +303,7 @@ def _timed_out(
 ) -> SealiftError:
     if state.blocked:
         return _blocked(replication, mapping, state)
-    waited = f"Waited {replication.wait_timeout:g} s for replication of table {replication.table} to catch up, "
+    waited = f"Waited {replication.wait_timeout:g} s for replication of table {replication.origin} to catch up, "
     if verdict is Verdict.IDLE:
         return SealiftError(
             f"{waited}and the function was not invoked since the mapping was enabled, although the stream holds "

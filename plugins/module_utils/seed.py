@@ -26,6 +26,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_checks import (
     read_tables,
+    refuse_after_cutover,
     refuse_foreign_items,
     refuse_late,
     refuse_long_seed,
@@ -62,6 +63,7 @@ def run_seed(module: AnsibleAWSModule, now: Callable[[], float] = time.time) -> 
     dynamodb = client(module, "dynamodb")
     description = get_table(dynamodb, source)
     journal = Journal(dynamodb, module.params["journal"], description["TableArn"])
+    refuse_after_cutover(journal, source, target)
     entry = journal.get(ENTRY)
     if module.check_mode and not _prepared(module, dynamodb, description):
         return _predicted(module, description, entry, now)

@@ -11,13 +11,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import Route, switched_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import duration_text, estimate_seed
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import RESTART, Identity
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import stream_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
+    ENTRY as SWITCH_ENTRY,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
+    Side,
+    active_direction,
+    current_side,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import spec_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
@@ -63,9 +73,27 @@ def read_tables(dynamodb: Client, source: Description, target_name: str) -> Tabl
     return Tables(source, target, Identity(table_id(source), stream["arn"], target_name, table_id(target)))
 
 
+def refuse_after_cutover(journal: Journal, source: str, target: str) -> None:
+    """Refuse to overwrite a table that applications use by now, or will use in a moment."""
+    entry, route = journal.get(SWITCH_ENTRY), Route(source, target)
+    if current_side(entry) is Side.TARGET:
+        raise SealiftError(
+            f"Table {source} was cut over to {target}{switched_at(entry)}, and a seed would overwrite what {target} "
+            f"holds with what is older. Nothing was changed and nothing is lost. To come back to {source} first: "
+            f"{route.command('rollback')}"
+        )
+    if active_direction(entry) is not route.direction:
+        move = str((entry or {}).get("move") or "cutover")
+        raise SealiftError(
+            f"The {move} of table {source} is under way, and a seed beside it would overwrite what {target} holds. "
+            f"Nothing was changed. Let it end: {route.command(move)}"
+        )
+
+
 def refuse_running_replication(dynamodb: Client, journal: str, tables: Tables) -> None:
     """Replication must be armed, so that no change is missed later, and must not run, so that none is lost now."""
     name = tables.source["TableName"]
+    refuse_after_cutover(Journal(dynamodb, journal, tables.source["TableArn"]), name, tables.identity.target)
     gate = Gate(dynamodb, journal, tables.source["TableArn"]).read()
     if gate is None:
         raise SealiftError(

@@ -21,32 +21,44 @@ description:
   - The function, its role and its queue are not made here; the role P(sealift.dynamodb.replication#role) deploys them.
 options:
   function:
-    description: Name of the function that replicates. It is in the same account and Region as the source.
+    description:
+      - Name of the function that replicates. It is in the same account and Region as the source.
+      - Without it the name is the one that P(sealift.dynamodb.replication#role) gives it.
     type: str
-    required: true
   source:
-    description: Name of the table whose stream is replicated.
+    description: Name of the table that is migrated.
     type: str
     required: true
   target:
     description:
-      - Name of the table that the function writes to. Required with every O(state) but V(paused) and V(absent).
+      - Name of the clone. Required with every O(state) but V(paused) and V(absent), and always with
+        O(direction=reverse).
     type: str
+  direction:
+    description:
+      - V(forward) replicates the source's stream to the target, as before a cutover.
+      - V(reverse) replicates the target's stream to the source, as after one, so that there is a way back. Each
+        direction has a function, a mapping and a gate of its own, and only one of them may run, which the journal
+        decides. It is V(forward) until a cutover, and V(forward) again after a rollback.
+    type: str
+    choices: [forward, reverse]
+    default: forward
   state:
     description:
       - V(armed) means deployed and ready, at least. The gate exists and is closed, the mapping exists with all its
         options and is disabled, and no record has been replicated. A replication that is running already is not paused,
         only its options are brought up to date. A mapping that is on an earlier stream of the table is replaced, after
         which the seed must begin again.
-      - V(running) opens the gate, then enables the mapping and waits until it is enabled. It is refused unless the
-        journal says that the seed of this stream into this target is complete, and refused when the stream may have
-        dropped changes that were not replicated yet (23 hours after the seed began, or after the replication was last
-        seen to have caught up).
+      - V(running) opens the gate, then enables the mapping and waits until it is enabled. It is refused unless this
+        O(direction) is the one that may run, and forward unless the journal says that the seed of this stream into this
+        target is complete. It is refused, too, when the stream may have dropped changes that were not replicated yet
+        (23 hours after the seed began, or after the replication was last seen to have caught up; in reverse, after the
+        cutover proved the tables equal).
       - V(paused) closes the gate, disables the mapping and waits until no invocation is in flight. After that nothing
-        is written to the target by this function. Changes stay in the stream for 24 hours, and V(running) goes on
-        where it stopped.
+        is written by this function. Changes stay in the stream for 24 hours, and V(running) goes on where it stopped.
       - V(drained) is V(running), and waits until the lag is gone.
-      - V(absent) is V(paused), and deletes the mapping and the gate. The position in the stream goes with them.
+      - V(absent) is V(paused), and deletes the mapping and the gate. The position in the stream goes with them. Works
+        as well when the tables, the stream or the function are gone.
     type: str
     required: true
     choices: [armed, running, paused, drained, absent]
@@ -277,6 +289,36 @@ failed_records:
   returned: success
   type: int
   sample: 0
+names:
+  description: The names that P(sealift.dynamodb.replication#role) gives to what it deploys for this direction.
+  returned: success
+  type: dict
+  contains:
+    function:
+      description: Name of the function.
+      type: str
+      returned: always
+      sample: sealift-users-1a2b3c4d-forward
+    role:
+      description: Name of the function's role.
+      type: str
+      returned: always
+      sample: sealift-users-1a2b3c4d-forward
+    queue:
+      description: Name of the on-failure queue.
+      type: str
+      returned: always
+      sample: sealift-users-1a2b3c4d-forward-failed
+    log_group:
+      description: Name of the function's log group.
+      type: str
+      returned: always
+      sample: /aws/lambda/sealift-users-1a2b3c4d-forward
+    alarms:
+      description: Names of the alarms, by kind.
+      type: dict
+      returned: always
+      sample: {errors: sealift-users-1a2b3c4d-forward-errors}
 msg:
   description: Says so where a mapping on an earlier stream was replaced and the seed must begin again.
   returned: when there is something to say
@@ -292,9 +334,10 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.replication impor
 def main() -> None:
     """Run the module."""
     argument_spec = {
-        "function": {"type": "str", "required": True},
+        "function": {"type": "str"},
         "source": {"type": "str", "required": True},
         "target": {"type": "str"},
+        "direction": {"type": "str", "choices": ["forward", "reverse"], "default": "forward"},
         "state": {"type": "str", "required": True, "choices": ["armed", "running", "paused", "drained", "absent"]},
         "journal": JOURNAL_OPTION,
         "gate_parts": {"type": "int", "default": 1},

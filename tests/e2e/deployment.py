@@ -8,14 +8,17 @@ import io
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from unittest import mock
 
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Replication as Facade
 from ansible_collections.sealift.dynamodb.plugins.modules import dynamodb_replication
 from tests.e2e.replicator_harness import Replication
 from tests.emulator import Emulator
@@ -106,13 +109,53 @@ class Deployment(Replication):
         self.seeded()
         self.must("running")
 
-    def mappings(self) -> list[dict[str, Any]]:
-        answer = self.emulator.client("lambda").list_event_source_mappings(FunctionName=self.function)
+    def mappings(self, function: str = "") -> list[dict[str, Any]]:
+        answer = self.emulator.client("lambda").list_event_source_mappings(FunctionName=function or self.function)
         found: list[dict[str, Any]] = answer["EventSourceMappings"]
         return found
 
     def replace_stream(self) -> None:
         """Disable the stream and enable it again, as a user might."""
-        for specification in ({"StreamEnabled": False}, {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}):
-            self.dynamodb.update_table(TableName=self.source, StreamSpecification=specification)
-            self.dynamodb.get_waiter("table_exists").wait(TableName=self.source, WaiterConfig={"Delay": 1})
+        self.set_stream(self.source, None)
+        self.set_stream(self.source, "KEYS_ONLY")
+
+    def set_stream(self, table: str, view_type: str | None) -> None:
+        specification = {"StreamEnabled": True, "StreamViewType": view_type} if view_type else {"StreamEnabled": False}
+        self.dynamodb.update_table(TableName=table, StreamSpecification=specification)
+        self.dynamodb.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1})
+
+
+class TwoWay(Deployment):
+    """The same, and all that the way back needs as well."""
+
+    def __init__(self, emulator: Emulator, name: str) -> None:
+        super().__init__(emulator, name)
+        self.set_stream(self.target, "NEW_AND_OLD_IMAGES")
+        self.reverse_function = f"{name}-reverse"
+        self.create_function(self.reverse_function, self.target, self.source, "reverse")
+        self.reverse_gate = Gate(self.dynamodb, self.journal, self.source_arn, Direction.REVERSE)
+
+    def call(self, state: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
+        """Run the module for one of the two directions, forward unless it is named."""
+        function = {"function": self.reverse_function} if params.get("direction") == "reverse" else {}
+        return super().call(state, check=check, **function, **params)
+
+    def may_run(self, direction: str, **values: Any) -> None:
+        """Write into the journal what a cutover would: which direction may run."""
+        current = "target" if direction == "reverse" else "source"
+        self.state.put("stage#cutover", {"current": current, "active": direction} | values)
+
+    def proven(self, at: float | None = None) -> None:
+        """Write into the journal until when all changes of the target are at the source, as a cutover would."""
+        self.state.update("stage#replicate#reverse", {"applied_until": at or time.time()})
+
+    @contextlib.contextmanager
+    def replication(self) -> Iterator[Facade]:
+        """The way there as another module finds it, which has none of the mapping's options."""
+        options = {name: {"type": "str"} for name in ("function", "source", "target", "journal")}
+        arguments = {"function": self.function, "source": self.source, "target": self.target, "journal": self.journal}
+        with (
+            mock.patch.dict(os.environ, self.emulator.environment(), clear=True),
+            patch_module_args(arguments | {"wait_timeout": 60}),
+        ):
+            yield Facade(AnsibleAWSModule(argument_spec=options | {"wait_timeout": {"type": "int"}}))

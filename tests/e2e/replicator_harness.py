@@ -95,7 +95,7 @@ class Replication:
         self._create_table(self.journal, {"migration": "S", "entry": "S"})
         if gate:
             self.create_gate()
-        self._create_function(timeout)
+        self.create_function(self.function, self.source, self.target, "forward", timeout)
         self._mapping = self._create_mapping(mapping)
 
     def _create_table(self, table: str, keys: Mapping[str, str], **options: Any) -> Any:
@@ -133,15 +133,15 @@ class Replication:
         answer = self.dynamodb.get_item(TableName=self.journal, Key=self.gate_key, ConsistentRead=True)
         return dict(answer["Item"])
 
-    def _create_function(self, timeout: int) -> None:
+    def create_function(self, name: str, origin: str, destination: str, direction: str, timeout: int = 60) -> None:
         variables = {
-            "SOURCE_TABLE": self.source,
-            "TARGET_TABLE": self.target,
+            "SOURCE_TABLE": origin,
+            "TARGET_TABLE": destination,
             "JOURNAL_TABLE": self.journal,
-            "GATE": f"{self.source_arn}#gate#forward",
+            "GATE": f"{self.source_arn}#gate#{direction}",
         }
         self._lambda.create_function(
-            FunctionName=self.function,
+            FunctionName=name,
             Runtime="python3.13",
             Role=ROLE,
             Handler="replicator.handler",
@@ -150,7 +150,7 @@ class Replication:
             MemorySize=512,
             Environment={"Variables": variables},
         )
-        self._lambda.get_waiter("function_active_v2").wait(FunctionName=self.function)
+        self._lambda.get_waiter("function_active_v2").wait(FunctionName=name)
 
     def _create_mapping(self, options: Mapping[str, Any]) -> str:
         sqs = self.emulator.client("sqs")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Requirement
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import LostRaceError
 from tests.e2e.deployment import Deployment, numbered
 from tests.e2e.replicator_harness import wait_for
@@ -412,7 +413,7 @@ def test_the_gate_does_not_open_for_a_seed_that_began_again(deployment: Deployme
     deployment.state.put("stage#seed", seen | {"state": "running"})
     expected = {"state": "complete", "began_at": seen["began_at"]}
     with pytest.raises(LostRaceError):
-        deployment.gate_parts.open(2, (deployment.source_arn, "stage#seed", expected))
+        deployment.gate_parts.open(2, [Requirement(deployment.source_arn, "stage#seed", expected)])
     state = deployment.gate_parts.read()
     assert state is not None
     assert state.closed

@@ -5,11 +5,20 @@
 
 import pytest
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import refuse_late, refuse_unless_seeded
+from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import (
+    Route,
+    refuse_inactive,
+    refuse_late,
+    refuse_unless_seeded,
+    verified_until,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import Identity
 
 HOUR = 3600.0
+FORWARD = Route("users", "users-encrypted")
+REVERSE = Route("users", "users-encrypted", Direction.REVERSE)
 IDENTITY = Identity("source-id", "stream", "users-encrypted", "target-id")
 COMPLETE = {
     "state": "complete",
@@ -35,9 +44,9 @@ def test_the_deadline_counts_from_when_all_was_last_applied(
 ) -> None:
     if late:
         with pytest.raises(SealiftError, match="seed_restart=true"):
-            refuse_late("users", 0.0, applied_until, now)
+            refuse_late(FORWARD, 0.0, applied_until, now)
     else:
-        refuse_late("users", 0.0, applied_until, now)
+        refuse_late(FORWARD, 0.0, applied_until, now)
 
 
 def test_a_complete_seed_of_these_tables_is_enough() -> None:
@@ -58,3 +67,64 @@ def test_a_complete_seed_of_these_tables_is_enough() -> None:
 def test_anything_else_is_refused(entry: dict[str, object] | None, way_out: str) -> None:
     with pytest.raises(SealiftError, match=way_out):
         refuse_unless_seeded("users", entry, IDENTITY)
+
+
+def test_reverse_counts_from_what_the_cutover_proved() -> None:
+    refuse_late(REVERSE, None, 10 * HOUR, 32.9 * HOUR)
+    with pytest.raises(SealiftError, match=r"table users-encrypted was last known .* -e table=users --tags verify"):
+        refuse_late(REVERSE, None, 10 * HOUR, 33 * HOUR)
+    with pytest.raises(SealiftError, match="not known until when the changes of table users-encrypted are in users"):
+        refuse_late(REVERSE, None, None, 1e9)
+
+
+@pytest.mark.parametrize(
+    ("route", "entry"),
+    [
+        (FORWARD, None),
+        (FORWARD, {"active": "forward"}),
+        (REVERSE, {"active": "reverse"}),
+    ],
+)
+def test_the_active_direction_may_run(route: Route, entry: dict[str, object] | None) -> None:
+    refuse_inactive(route, entry)
+
+
+@pytest.mark.parametrize(
+    ("route", "entry", "words"),
+    [
+        (FORWARD, {"active": "reverse", "switched_at": 0}, "cut over to users-encrypted at 1970.* --tags rollback"),
+        (FORWARD, {"active": "none", "move": "rollback"}, "rollback of table users is under way.* --tags rollback"),
+        (REVERSE, {"active": "none", "move": "cutover"}, "cutover of table users is under way.* --tags cutover"),
+        (REVERSE, {"active": "forward"}, "only after a cutover.* -e table=users --tags cutover"),
+        (REVERSE, None, "only after a cutover"),
+    ],
+)
+def test_the_other_direction_may_not(route: Route, entry: dict[str, object] | None, words: str) -> None:
+    with pytest.raises(SealiftError, match=words):
+        refuse_inactive(route, entry)
+
+
+BASELINE = {
+    "direction": "reverse",
+    "positions": {"stream_arn": "stream", "at": 5},
+    "source_table_id": "s",
+    "target_table_id": "t",
+}
+
+
+@pytest.mark.parametrize(
+    ("entry", "until"),
+    [
+        (BASELINE, 5.0),
+        (None, None),
+        (BASELINE | {"direction": "forward"}, None),
+        (BASELINE | {"source_table_id": "another"}, None),
+        (BASELINE | {"positions": {"stream_arn": "another", "at": 5}}, None),
+        (BASELINE | {"positions": None}, None),
+    ],
+)
+def test_a_clean_comparison_of_the_same_tables_and_stream_proves_as_much(
+    entry: dict[str, object] | None, until: float | None
+) -> None:
+    identity = {"source_table_id": "s", "target_table_id": "t", "stream_arn": "stream"}
+    assert verified_until(REVERSE, entry, identity) == until

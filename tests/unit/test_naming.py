@@ -7,14 +7,16 @@ import re
 
 import pytest
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import gate_key, replication_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import arn_beside, gate_key, replication_names
 
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/"
 
 
 @pytest.mark.parametrize("table", ["abc", "a.b_c-D9", "x" * 255, "." * 255])
-def test_names_fit_their_services(table: str) -> None:
-    names = replication_names(ARN + table)
+@pytest.mark.parametrize("direction", Direction)
+def test_names_fit_their_services(table: str, direction: Direction) -> None:
+    names = replication_names(ARN + table, direction)
 
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", names.function)
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,80}", names.queue)
@@ -34,5 +36,9 @@ def test_no_two_tables_share_a_name() -> None:
     ]
 
     assert len({replication_names(arn).function for arn in arns}) == len(arns)
-    assert replication_names(arns[0], "reverse").function != replication_names(arns[0]).function
-    assert gate_key(arns[0], "reverse") != gate_key(arns[0])
+    assert replication_names(arns[0], Direction.REVERSE).function != replication_names(arns[0]).function
+    assert gate_key(arns[0], Direction.REVERSE) != gate_key(arns[0])
+
+
+def test_a_table_beside_another_differs_from_it_in_its_name_only() -> None:
+    assert arn_beside(ARN + "users", "users-encrypted") == ARN + "users-encrypted"

@@ -1,0 +1,245 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way back: armed before a cutover, run after it, and never together with the way there."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate, Requirement
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import LostRaceError
+from tests.e2e.deployment import TwoWay, numbered
+from tests.e2e.playbook import refused
+from tests.e2e.replicator_harness import wait_for
+from tests.emulator import Emulator, Settings
+
+HOUR = 3600
+
+
+@pytest.fixture(scope="module")
+def transient(no_aws_configuration: None) -> Iterator[Emulator]:
+    """An emulator where every transition takes a while."""
+    with Emulator(Settings(poller_start_seconds=0.4)) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def pair(transient: Emulator, name: str) -> Iterator[TwoWay]:
+    pair = TwoWay(transient, name)
+    transient.configure(transition_seconds=0.4)
+    yield pair
+    transient.reset()
+
+
+def test_armed_before_a_cutover_needs_no_seed_and_runs_only_after_it(pair: TwoWay) -> None:
+    preview = pair.must("armed", check=True, direction="reverse")
+    assert pair.reverse_gate.read() is None
+    armed = pair.must("armed", direction="reverse")
+    assert armed["diff"] == preview["diff"]
+    assert armed["names"]["function"].endswith("-reverse")
+    assert not pair.must("armed", direction="reverse")["changed"]
+    (mapping,) = pair.mappings(pair.reverse_function)
+    assert (mapping["State"], mapping["StartingPosition"]) == ("Disabled", "TRIM_HORIZON")
+    assert mapping["EventSourceArn"] == pair.table(pair.target)["LatestStreamArn"]
+    assert pair.gate_parts.read() is None
+    assert pair.state.get("stage#replicate") is None
+
+    for check in (False, True):
+        assert "--tags cutover" in pair.refused("running", direction="reverse", check=check)
+    assert not pair.must("paused", direction="reverse")["changed"]
+    state = pair.reverse_gate.read()
+    assert state
+    assert state.closed
+
+    pair.may_run("reverse")
+    assert "not known until when" in pair.refused("running", direction="reverse")
+    pair.proven(time.time() - 24 * HOUR)
+    assert f"of table {pair.target} was last known" in pair.refused("running", direction="reverse")
+    pair.proven()
+    assert pair.must("running", direction="reverse")["changed"]
+    assert not pair.must("running", direction="reverse")["changed"]
+
+
+def test_changes_flow_back_and_then_forward_again(pair: TwoWay) -> None:
+    pair.run()
+    pair.must("armed", direction="reverse")
+    pair.put(*numbered(1, 20))
+    pair.wait_until_equal()
+    pair.may_run("reverse", switched_at=time.time())
+    for state in ("running", "drained"):
+        refusal = pair.refused(state)
+        assert f"was cut over to {pair.target} at 20" in refusal
+        assert f"-e table={pair.source} --tags rollback" in refusal
+    pair.must("paused")
+    pair.proven()
+
+    pair.dynamodb.put_item(TableName=pair.target, Item={"id": {"S": "3"}, "new": {"B": b"\x00\xff"}})
+    pair.dynamodb.delete_item(TableName=pair.target, Key={"id": {"S": "4"}})
+    pair.dynamodb.put_item(TableName=pair.target, Item={"id": {"S": "21"}})
+    expected = pair.items(pair.target)
+    drained = pair.must("drained", direction="reverse")
+    assert drained["failed_records"] == 0
+    assert pair.items(pair.source) == pair.items(pair.target) == expected
+    assert not pair.must("paused")["changed"]
+    assert not pair.must("armed")["changed"]
+
+    pair.must("paused", direction="reverse")
+    pair.may_run("forward")
+    assert "--tags cutover" in pair.refused("running", direction="reverse")
+    pair.put(*numbered(30, 35))
+    pair.must("drained")
+    assert pair.items(pair.target) == pair.items(pair.source)
+    assert len(pair.items(pair.source)) == len(expected) + 6
+
+
+def test_neither_runs_in_the_middle_of_a_move(pair: TwoWay) -> None:
+    pair.must("armed")
+    pair.must("armed", direction="reverse")
+    pair.seeded()
+    pair.proven()
+    pair.may_run("none", move="rollback")
+    for direction in ("forward", "reverse"):
+        assert "--tags rollback" in pair.refused("running", direction=direction)
+
+
+def test_both_gates_are_never_open_at_once(pair: TwoWay) -> None:
+    pair.must("armed", gate_parts=2)
+    pair.must("armed", gate_parts=2, direction="reverse")
+    stop = threading.Event()
+    opened: set[Direction] = set()
+    both: list[str] = []
+
+    def keep_opening(direction: Direction) -> None:
+        gate = Gate(pair.emulator.client("dynamodb"), pair.journal, pair.source_arn, direction)
+        requirement = Requirement(pair.source_arn, "stage#cutover", {"active": str(direction)}, or_missing=False)
+        while not stop.is_set():
+            try:
+                gate.open(2, [requirement])
+            except LostRaceError:
+                continue
+            opened.add(direction)
+
+    openers = [threading.Thread(target=keep_opening, args=(direction,)) for direction in Direction]
+    for opener in openers:
+        opener.start()
+    gates = {Direction.FORWARD: pair.gate_parts, Direction.REVERSE: pair.reverse_gate}
+    try:
+        for turn in range(20):
+            direction = list(Direction)[turn % 2]
+            pair.may_run(direction)
+            wait_for(f"{direction} to be open", lambda gate=gates[direction]: gate.read().open)
+            both += [str(turn)] * (not gates[direction.opposite].read().closed)
+            # As a move does it: first nobody may, then the gate closes, then the other may.
+            pair.may_run("none")
+            gates[direction].close(2)
+            both += [str(turn)] * (not gates[direction].read().closed)
+    finally:
+        stop.set()
+        for opener in openers:
+            opener.join()
+    assert both == []
+    assert opened == set(Direction)
+
+
+def test_writing_stops_at_once_although_the_mapping_takes_long(pair: TwoWay) -> None:
+    pair.run()
+    pair.emulator.configure(transition_seconds=8)
+    pair.emulator.inject({"fault": "latency", "seconds": 2, "operation": "BatchWriteItem", "table": pair.target})
+    pair.put(*numbered(1, 10))
+    wait_for("an invocation to be in flight", lambda: pair.gate()["running"]["M"])
+    with pair.replication() as replication:
+        facts = replication.look()
+        with pytest.raises(SealiftError, match="still writing"):
+            replication.stop_writing(facts, time.monotonic())
+        assert pair.mappings()[0]["State"] == "Disabling"
+        began = time.monotonic()
+        replication.stop_writing(replication.look(settle=False), time.monotonic() + 30)
+        assert time.monotonic() - began < 6, "it waited for the mapping"
+        stopped = replication.look(settle=False)
+        assert stopped.mapping
+        assert stopped.mapping.state == "Disabling"
+        assert (stopped.stopped, stopped.running) == (True, False)
+    at_stop = pair.items(pair.target)
+    assert len(at_stop) == 10
+
+    pair.emulator.clear_faults()
+    pair.put(*numbered(11, 15))
+    assert pair.must("running", wait_timeout=30)["mapping"]["state"] == "Enabled"
+    pair.wait_until_equal()
+
+
+def test_a_replaced_stream_is_noticed_on_the_way_back_too(pair: TwoWay) -> None:
+    pair.must("armed", direction="reverse")
+    pair.may_run("reverse")
+    pair.proven()
+    pair.must("running", direction="reverse")
+    pair.set_stream(pair.target, None)
+    pair.set_stream(pair.target, "NEW_IMAGE")
+    refusal = pair.refused("running", direction="reverse")
+    assert f"The stream of table {pair.target} was replaced" in refusal
+    assert f"-e table={pair.source} --tags verify" in refusal
+    assert "verify" in pair.must("armed", direction="reverse")["msg"]
+    assert "not known until when" in pair.refused("running", direction="reverse")
+
+    tables = {
+        "source_table_id": pair.table(pair.source)["TableId"],
+        "target_table_id": pair.table(pair.target)["TableId"],
+    }
+    positions = {"stream_arn": pair.table(pair.target)["LatestStreamArn"], "at": time.time()}
+    pair.state.put("tail", {"direction": "reverse", "positions": positions} | tables)
+    assert pair.must("running", direction="reverse")["changed"]
+
+
+def test_what_the_way_back_lacks_is_named(pair: TwoWay) -> None:
+    assert "Option target" in pair.refused("paused", direction="reverse", target=None)
+    pair.set_stream(pair.target, None)
+    assert f"table {pair.target} has no stream" in pair.refused("armed", direction="reverse")
+    assert "--tags clone" in pair.refused("armed", direction="reverse", target="nobody")
+    pair.may_run("reverse")
+    assert f"Table {pair.target} has no stream" in pair.refused("running", direction="reverse")
+
+
+def test_absent_removes_one_direction_and_leaves_the_other(pair: TwoWay) -> None:
+    pair.run()
+    pair.must("armed", direction="reverse")
+    assert pair.must("absent", direction="reverse")["changed"]
+    assert pair.reverse_gate.read() is None
+    assert pair.mappings(pair.reverse_function) == []
+    assert pair.state.get("stage#replicate#reverse") is None
+    assert not pair.must("absent", direction="reverse")["changed"]
+    assert not pair.must("running")["changed"]
+
+
+def test_absent_works_when_everything_else_is_gone(pair: TwoWay) -> None:
+    pair.run()
+    pair.must("armed", direction="reverse")
+    for table in (pair.source, pair.target):
+        pair.dynamodb.delete_table(TableName=table)
+        pair.dynamodb.get_waiter("table_not_exists").wait(TableName=table, WaiterConfig={"Delay": 1})
+    for function in (pair.function, pair.reverse_function):
+        pair.emulator.client("lambda").delete_function(FunctionName=function)
+    for direction, gate in (("reverse", pair.reverse_gate), ("forward", pair.gate_parts)):
+        preview = pair.must("absent", check=True, direction=direction)
+        removed = pair.must("absent", direction=direction)
+        assert removed["changed"]
+        assert removed["diff"] == preview["diff"]
+        assert gate.read() is None
+        assert not pair.must("absent", direction=direction)["changed"]
+    assert pair.emulator.client("lambda").list_event_source_mappings()["EventSourceMappings"] == []
+
+
+def test_a_seed_is_refused_after_a_cutover(pair: TwoWay) -> None:
+    pair.must("armed")
+    options = {"source": pair.source, "target": pair.target, "journal": pair.journal}
+    for restart in (False, True):
+        pair.may_run("none", move="cutover")
+        assert "--tags cutover" in refused(pair.emulator, "dynamodb_backfill", restart=restart, **options)
+        pair.may_run("reverse")
+        refusal = refused(pair.emulator, "dynamodb_backfill", restart=restart, **options)
+        assert f"was cut over to {pair.target}" in refusal
+        assert "--tags rollback" in refusal
