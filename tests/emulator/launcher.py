@@ -162,6 +162,15 @@ class Emulator(Endpoint):
         """Makes every record that the table's stream holds now older by so much, as if the time had passed."""
         self._post("/_sealift/age-stream", {"table": table, "seconds": seconds})
 
+    def delivered(self, mapping: str) -> int:
+        """How many batches a mapping (its UUID, or its function's name) has delivered successfully by now."""
+        return int(self._post("/_sealift/delivered", {"mapping": mapping})["batches"])
+
+    def redeliver(self, mapping: str, batches: int = 1) -> None:
+        """Makes a mapping (its UUID, or its function's name) deliver again: the last so many batches that it has
+        delivered successfully, and everything after them, in order. It must poll: Enabled, or still Disabling."""
+        self._post("/_sealift/redeliver", {"mapping": mapping, "batches": batches})
+
     def _post(self, path: str, body: Any = None) -> dict[str, Any]:
         return self._request("POST", path, body)
 

@@ -59,6 +59,7 @@ async def _serve(listener: socket.socket, port: int) -> None:
     from ministack import app
 
     from tests.emulator import patches
+    from tests.emulator.patches import connections
     from tests.emulator.state import STATE
 
     STATE.configure(Settings.from_json(os.environ.get(SETTINGS, "{}")))
@@ -80,7 +81,7 @@ async def _serve(listener: socket.socket, port: int) -> None:
         await stop.wait()
 
     announce = asyncio.create_task(_announce(port))
-    await serve(app.app, config, shutdown_trigger=ready_then_stop)
+    await serve(connections.noting(app.app), config, shutdown_trigger=ready_then_stop)
     for task in (announce, ticking):
         task.cancel()
 

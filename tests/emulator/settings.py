@@ -28,6 +28,12 @@ class Settings:
     retry_backoff_limit_seconds: float = 1.0
     ttl_sweep_seconds: float = 0.5
     """How often expired items are looked for."""
+    policy_delay_seconds: float = 0.5
+    """How long it takes until every request obeys a changed resource policy, and its reading shows the change."""
+    policy_change_seconds: float = 15.0
+    """How long after a change of a resource policy the next one is refused."""
+    mapping_stop_seconds: float = 0.5
+    """How long a mapping is Disabling, and goes on delivering; not less than transition_seconds."""
 
     def with_changes(self, changes: dict[str, Any]) -> Self:
         known = {field.name for field in fields(self)}

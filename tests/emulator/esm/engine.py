@@ -35,6 +35,21 @@ class Engine:
         if running is not None and running.poller is not None:
             running.poller.stop()
 
+    def delivered(self, uuid: str) -> int:
+        """How many batches were delivered successfully, each redelivery included."""
+        running = self._mappings.get(uuid)
+        return running.progress.delivered_batches if running else 0
+
+    def redeliver(self, uuid: str, batches: int) -> None:
+        """Once more the last batches that were delivered, and everything after them, in order."""
+        running = self._mappings.get(uuid)
+        if running is None or running.poller is None or not running.poller.running:
+            raise ValueError(f"the mapping {uuid} does not poll")
+        position = running.progress.last_delivered(batches)
+        if position is None:
+            raise ValueError(f"the mapping {uuid} has not delivered {batches} batches yet")
+        running.poller.rewind(position)
+
     def forget(self, uuid: str) -> None:
         self.pause(uuid)
         self._mappings.pop(uuid, None)

@@ -7,7 +7,7 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ministack.core.responses import request_scope
@@ -16,6 +16,7 @@ from ministack.services import lambda_svc
 from tests.emulator.esm import reporting
 from tests.emulator.esm.batch import PAYLOAD_BYTES, Batch, Record, judge
 from tests.emulator.esm.configuration import Configuration
+from tests.emulator.esm.progress import Progress
 from tests.emulator.state import STATE
 
 OK = "OK"
@@ -26,11 +27,11 @@ class Lane:
     def __init__(
         self,
         mapping: Configuration,
-        finish: Callable[[Iterable[int]], None],
+        progress: Progress,
         report: Callable[[str], None],
     ) -> None:
         self._mapping = mapping
-        self._finish = finish
+        self._progress = progress
         self._report = report
         self._records: deque[Record] = deque()
         self._bytes = 0
@@ -120,6 +121,8 @@ class Lane:
     def _judged(self, batch: Batch, result: dict[str, Any]) -> Batch | None:
         """What is to be invoked again, None if nothing of this batch is."""
         outcome = judge(result, batch, partial_failures=self._mapping.partial_failures)
+        if outcome.done:
+            self._progress.delivered(batch.records[0].position)
         self._done(batch.records[: outcome.done])
         if not outcome.failed(batch):
             self._report(OK)
@@ -156,7 +159,7 @@ class Lane:
         return old
 
     def _done(self, records: list[Record]) -> None:
-        self._finish([record.position for record in records])
+        self._progress.finish([record.position for record in records])
 
     def _sleep(self, seconds: float) -> None:
         with self._changed:

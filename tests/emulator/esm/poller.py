@@ -36,6 +36,7 @@ class Poller:
         self._results = results
         self._former = former
         self._stopped = threading.Event()
+        self._rewind_to: int | None = None
         self._lanes: dict[int, Lane] = {}
         self._thread = threading.Thread(target=self._run, name=f"poller-{mapping.uuid}", daemon=True)
 
@@ -44,6 +45,14 @@ class Poller:
 
     def stop(self) -> None:
         self._stopped.set()
+
+    def rewind(self, position: int) -> None:
+        """Reads and delivers again from an earlier position on, as a poller does whose checkpoint was lost."""
+        self._rewind_to = position
+
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive() and not self._stopped.is_set()
 
     def join(self) -> None:
         if self._thread.ident is not None:
@@ -57,16 +66,26 @@ class Poller:
                 self._former = None
             if not self._stopped.wait(STATE.settings.poller_start_seconds):
                 self._poll()
+        self._end_lanes()
+
+    def _end_lanes(self) -> None:
         for lane in self._lanes.values():
             lane.stop()
         for lane in self._lanes.values():
             lane.join()
+        self._lanes.clear()
 
     def _poll(self) -> None:
         if not self._resume():
             return
         next_empty = 0.0
         while not self._stopped.is_set():
+            if (position := self._rewind_to) is not None:
+                self._rewind_to = None
+                # Two lanes for one key would not keep its order.
+                self._end_lanes()
+                self._progress.resume(position)
+                self._next = position
             read = self._read()
             if read:
                 reporting.count_events(self._mapping, "PolledEventCount", read)
@@ -117,7 +136,7 @@ class Poller:
             by_lane.setdefault(zlib.crc32(record.key().encode()) % self._mapping.lanes, []).append(record)
         for number, dealt in by_lane.items():
             if number not in self._lanes:
-                self._lanes[number] = Lane(self._mapping, self._progress.finish, self._report)
+                self._lanes[number] = Lane(self._mapping, self._progress, self._report)
             self._lanes[number].add(dealt)
 
     def _report(self, result: str) -> None:

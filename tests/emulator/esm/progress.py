@@ -7,12 +7,17 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 
+# How many batches are remembered, for a redelivery.
+_REMEMBERED = 10_000
+
 
 class Progress:
     """The checkpoint only moves over records that every lane has finished."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._delivered: deque[int] = deque(maxlen=_REMEMBERED)
+        self.delivered_batches = 0
         self._open: deque[int] = deque()
         self._finished: set[int] = set()
         self._read_to: int | None = None
@@ -45,3 +50,14 @@ class Progress:
             self._finished.update(positions)
             while self._open and self._open[0] in self._finished:
                 self._finished.discard(self._open.popleft())
+
+    def delivered(self, position: int) -> None:
+        """A batch that begins there has been delivered successfully."""
+        with self._lock:
+            self._delivered.append(position)
+            self.delivered_batches += 1
+
+    def last_delivered(self, batches: int) -> int | None:
+        """Where the last so many delivered batches begin; None if there are not so many."""
+        with self._lock:
+            return min(list(self._delivered)[-batches:]) if 0 < batches <= len(self._delivered) else None

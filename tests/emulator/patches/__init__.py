@@ -10,10 +10,12 @@ import asyncio
 
 from tests.emulator.patches import (
     alarms,
+    callers,
     gateway,
     kms,
     lambda_workers,
     mappings,
+    policies,
     reads,
     settings,
     streams,
@@ -26,6 +28,7 @@ from tests.emulator.transitions import tick
 
 def apply() -> asyncio.Future[None]:
     """Puts every patch in place; what is returned keeps time until it is cancelled."""
-    for patch in (kms, tables, streams, reads, writes, lambda_workers, mappings, alarms, gateway, settings):
+    for patch in (kms, tables, policies, streams, reads, writes, callers, lambda_workers, mappings, alarms, gateway):
         patch.apply()
+    settings.apply()
     return asyncio.ensure_future(tick(STATE.transitions.settle, streams.expire_items, alarms.evaluate_all))

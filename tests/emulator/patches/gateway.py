@@ -11,18 +11,16 @@ from typing import Any
 from ministack import app
 from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
-from ministack.core.router import detect_service, extract_access_key_id
+from ministack.core.router import detect_service
 
 from tests.emulator.answers import Answer, refusal
 from tests.emulator.faults import Call, Rule
-from tests.emulator.patches import settings, streams
+from tests.emulator.patches import callers, mappings, settings, streams
 from tests.emulator.patches.requests import held_back, refuses, table_names, with_unprocessed
 from tests.emulator.state import STATE
 
 _dispatch = app._dispatch_service_request
 _other_admin = app._handle_admin_config_request
-
-_ACCOUNT_LENGTH = 12
 
 
 def apply() -> None:
@@ -56,6 +54,10 @@ def _administered(method: str, what: str, data: Any) -> dict[str, Any]:
             STATE.faults.clear()
         case "POST", "age-stream":
             streams.age(data["table"], float(data["seconds"]))
+        case "POST", "redeliver":
+            mappings.ENGINE.redeliver(mappings.find(data["mapping"]), int(data["batches"]))
+        case "POST", "delivered":
+            return {"batches": mappings.ENGINE.delivered(mappings.find(data["mapping"]))}
         case _:
             raise ValueError(f"there is no {method} /_sealift/{what}")
     settings.apply()
@@ -134,12 +136,10 @@ def _call(
                 service, method, path, headers, body, parameters, get_region(), get_account_id()
             )
         ]
-    key = extract_access_key_id(headers, query) or ""
     return Call(
         operation=headers.get("x-amz-target", "").rpartition(".")[2],
         tables=table_names(body) if service == "dynamodb" else (),
-        # A function's credentials are those of its account, whose number ministack takes for the access key.
-        caller="function" if len(key) == _ACCOUNT_LENGTH and key.isdigit() else "client",
+        caller="function" if callers.is_function(headers, query) else "client",
         action=iam_actions.extract_iam_action(service, method, path, headers, body, parameters),
         resources=resources,
     )

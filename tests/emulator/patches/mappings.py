@@ -115,7 +115,22 @@ def update(uuid: str, data: dict[str, Any]) -> Answer:
     mapping["LastModified"] = time.time()
     enabled = mapping["Enabled"]
     state = "Updating" if enabled == was_enabled else "Enabling" if enabled else "Disabling"
-    return _begin(mapping, state, lambda: _settle(mapping, enabled), 202)
+    seconds = STATE.settings.transition_seconds
+    if state == "Disabling":
+        seconds = max(seconds, STATE.settings.mapping_stop_seconds)
+    return _begin(mapping, state, lambda: _settle(mapping, enabled), 202, seconds)
+
+
+def find(reference: str) -> str:
+    """A mapping's UUID, given that or the name of a function that has one mapping on a stream."""
+    found = [
+        uuid
+        for (_unused, _unused2, uuid), mapping in lambda_svc._esms.all_items()
+        if reference in (uuid, mapping["FunctionName"]) and _on_stream(mapping["EventSourceArn"])
+    ]
+    if len(found) != 1:
+        raise ValueError(f"{reference} has {len(found)} mappings on streams, not one")
+    return str(found[0])
 
 
 def delete(uuid: str) -> Answer:
@@ -139,10 +154,12 @@ def _refused_change(mapping: dict[str, Any], verb: str) -> Answer | None:
     return refusal("ResourceInUseException", f"Cannot {verb} the event source mapping because it is in use.", 400)
 
 
-def _begin(mapping: dict[str, Any], state: str, end: Callable[[], None], status: int) -> Answer:
+def _begin(
+    mapping: dict[str, Any], state: str, end: Callable[[], None], status: int, seconds: float | None = None
+) -> Answer:
     """Until the end of the transition the poller goes on as it was: disabling is not instant on AWS."""
     mapping.update(State=state, StateTransitionReason="User action")
-    STATE.transitions.after(STATE.settings.transition_seconds, end)
+    STATE.transitions.after(STATE.settings.transition_seconds if seconds is None else seconds, end)
     return with_content((status, {"Content-Type": "application/json"}, b""), response(mapping))
 
 

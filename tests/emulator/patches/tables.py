@@ -12,7 +12,7 @@ from typing import Any
 from ministack.services import dynamodb
 
 from tests.emulator.answers import Answer, content, refusal, with_content
-from tests.emulator.patches import kms
+from tests.emulator.patches import kms, policies
 from tests.emulator.state import STATE
 
 STREAM_STARTING = "_stream_starting"
@@ -60,6 +60,8 @@ def create_table(data: dict[str, Any]) -> Answer:
     table[_WARM] = data.get("WarmThroughput")
     if _streams(table):
         table[STREAM_STARTING] = True
+    if data.get("ResourcePolicy"):
+        policies.begin(table["TableArn"], data["ResourcePolicy"])
     return _begin(answer, table, "CREATING", lambda: _settle(table))
 
 
@@ -106,6 +108,7 @@ def delete_table(data: dict[str, Any]) -> Answer:
 
     def gone() -> None:
         if dynamodb._tables.get(name) is table:
+            policies.forget(table["TableArn"])
             _delete_table({"TableName": name})
 
     return _begin(answer, table, "DELETING", gone)
