@@ -105,10 +105,12 @@ class Cloud:
     def queue(self) -> "Queue":
         return Queue(self, self.name)
 
-    def metric(self, name: str, dimensions: dict[str, str], statistic: str = "Sum") -> list[float]:
+    def metric(
+        self, name: str, dimensions: dict[str, str], statistic: str = "Sum", namespace: str = "AWS/Lambda"
+    ) -> list[float]:
         now = time.time()
         points = self.cloudwatch.get_metric_statistics(
-            Namespace="AWS/Lambda",
+            Namespace=namespace,
             MetricName=name,
             Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
             StartTime=now - 3600,

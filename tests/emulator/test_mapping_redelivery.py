@@ -88,6 +88,6 @@ def test_a_batch_that_failed_is_none_that_was_delivered(cloud: Cloud) -> None:
     cloud.put("a")
     function = cloud.function("def handler(event, context):\n  note(ids=ids(event)); raise RuntimeError('on purpose')")
     mapping = cloud.mapping(function)
-    function.wait_seen("a")
+    mapping.wait_result("PROBLEM: Function call failed")
     with pytest.raises(EmulatorError, match="has not delivered 1 batches"):
         cloud.emulator.redeliver(mapping.uuid)

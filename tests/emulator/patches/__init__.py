@@ -11,10 +11,12 @@ import asyncio
 from tests.emulator.patches import (
     alarms,
     callers,
+    consumption,
     gateway,
     kms,
     lambda_workers,
     mappings,
+    partiql,
     policies,
     reads,
     settings,
@@ -28,7 +30,7 @@ from tests.emulator.transitions import tick
 
 def apply() -> asyncio.Future[None]:
     """Puts every patch in place; what is returned keeps time until it is cancelled."""
-    for patch in (kms, tables, policies, streams, reads, writes, callers, lambda_workers, mappings, alarms, gateway):
+    tables_and_items = (tables, policies, streams, reads, writes, consumption, partiql)
+    for patch in (kms, *tables_and_items, callers, lambda_workers, mappings, alarms, gateway, settings):
         patch.apply()
-    settings.apply()
     return asyncio.ensure_future(tick(STATE.transitions.settle, streams.expire_items, alarms.evaluate_all))

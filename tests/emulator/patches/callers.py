@@ -13,7 +13,7 @@ from ministack.services import iam, lambda_svc, sts
 
 _ASSUMED = ":assumed-role/"
 # A mark that a session of sts:AssumeRole does not have.
-_FUNCTION_ROLE = "_function_role"
+_FUNCTION = "_function"
 
 
 def apply() -> None:
@@ -50,26 +50,21 @@ def execution_credentials(function: dict[str, Any]) -> dict[str, str]:
             "UserId": f"AROA{digest[16:32].upper()}:{name}",
             "SecretAccessKey": secret,
             "SessionToken": token,
-            _FUNCTION_ROLE: role,
+            _FUNCTION: True,
         },
     )
     return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}
 
 
 def is_function(headers: dict[str, str], query: dict[str, list[str]]) -> bool:
-    return _FUNCTION_ROLE in _session(headers, query)
+    session = sts._sessions.get(extract_access_key_id(headers, query) or "")
+    return session is not None and _FUNCTION in session
 
 
 def caller_of(headers: dict[str, str], query: dict[str, list[str]]) -> Caller:
     identity = sts._caller_identity(headers, query)
     arn = identity["userArn"]
-    principal = _session(headers, query).get(_FUNCTION_ROLE) or (_role_arn(arn) if _ASSUMED in arn else arn)
-    return Caller(arn, principal, identity["principalType"])
-
-
-def _session(headers: dict[str, str], query: dict[str, list[str]]) -> dict[str, Any]:
-    session: dict[str, Any] | None = sts._sessions.get(extract_access_key_id(headers, query) or "")
-    return session or {}
+    return Caller(arn, _role_arn(arn) if _ASSUMED in arn else arn, identity["principalType"])
 
 
 def _role_arn(session_arn: str) -> str:

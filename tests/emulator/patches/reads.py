@@ -9,6 +9,7 @@ from typing import Any
 from ministack.services import dynamodb
 
 from tests.emulator.answers import Answer, content, with_content
+from tests.emulator.patches import consumption
 
 _paginate_evaluated_items = dynamodb._paginate_evaluated_items
 _add_consumed_capacity = dynamodb._add_consumed_capacity
@@ -42,10 +43,20 @@ def paginate_evaluated_items(items: Any, limit: Any, table: Any, index_name: str
 def add_consumed_capacity(
     result: dict[str, Any], data: dict[str, Any], table_name: str, write: bool = False, **more: Any
 ) -> None:
-    _add_consumed_capacity(result, data, table_name, write=write, **more)
-    capacity = result.get("ConsumedCapacity")
-    if write or capacity is None:
-        return
+    told: dict[str, Any] = {}
+    _add_consumed_capacity(told, {**data, "ReturnConsumedCapacity": "INDEXES"}, table_name, write=write, **more)
+    capacity = told["ConsumedCapacity"]
+    if not write:
+        _correct(capacity, data, table_name)
+    consumption.count_capacity(capacity, write=write)
+    wanted = data.get("ReturnConsumedCapacity", "NONE")
+    if wanted == "TOTAL":
+        result["ConsumedCapacity"] = {name: capacity[name] for name in ("TableName", "CapacityUnits")}
+    elif wanted == "INDEXES":
+        result["ConsumedCapacity"] = capacity
+
+
+def _correct(capacity: dict[str, Any], data: dict[str, Any], table_name: str) -> None:
     if "Key" in data:
         item = dynamodb._get_item_by_key(dynamodb._tables[table_name], data["Key"])
         size = dynamodb._item_size_bytes(item or {})
@@ -67,6 +78,8 @@ def batch_get_item(data: dict[str, Any]) -> Answer:
     kept, left, units = _within_limit(data["RequestItems"])
     if left:
         answer = _batch_get_item({**data, "RequestItems": kept})
+    for name, consumed in units.items():
+        consumption.count(dynamodb._normalize_table_name(name), consumed, write=False)
     result = {**content(answer), "UnprocessedKeys": left}
     if data.get("ReturnConsumedCapacity", "NONE") != "NONE":
         result["ConsumedCapacity"] = [
