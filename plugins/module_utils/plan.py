@@ -14,9 +14,10 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import cannot_arm
+from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import Route, cannot_arm, switched_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import (
     Estimate,
@@ -26,9 +27,16 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import (
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import Key, resolve_key
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import Names, gate_key, replication_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import (
+    Names,
+    arn_beside,
+    gate_key,
+    replication_names,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import READERS_PER_SHARD, predicted_stream
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import Stream, consumers_of, stream_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side, current_side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import Throughput, spec_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
@@ -44,10 +52,15 @@ _UNUSABLE = frozenset({"ARCHIVED", "ARCHIVING", "DELETING", "INACCESSIBLE_ENCRYP
 
 @dataclass(frozen=True)
 class Facts:
-    """All that the plan is made from, read once."""
+    """All that the plan is made from, read once.
 
+    :param stream: the source's, and origin_stream that of the table whose changes are replicated.
+    """
+
+    route: Route
     source: Description
     stream: Stream | None
+    origin_stream: Stream | None
     consumers: list[dict[str, str]]
     target: Description | None
     target_name: str
@@ -57,6 +70,7 @@ class Facts:
     journal: str
     journal_table: Description | None
     seed: dict[str, Any] | None
+    switch: dict[str, Any] | None
     estimate: Estimate
 
 
@@ -95,18 +109,23 @@ def _facts(module: AnsibleAWSModule, dynamodb: Client, source: Description, key:
     journal = Journal(dynamodb, module.params["journal"], source["TableArn"])
     refuse_unfit_target(dynamodb, journal, source, module.params["target"], target)
     capacity: Throughput | None = spec_of(target or source, ()).provisioned
+    route = Route(source["TableName"], module.params["target"], Direction(module.params["direction"]))
+    target_stream = stream_of(target) if target else None
     return Facts(
+        route=route,
         source=source,
         stream=stream,
+        origin_stream=stream if route.forward else target_stream,
         consumers=consumers_of(client(module, "lambda"), stream["arn"]) if stream else [],
         target=target,
         target_name=module.params["target"],
         key=key,
         key_name=module.params["kms_key"],
-        names=replication_names(source["TableArn"]),
+        names=replication_names(source["TableArn"], route.direction),
         journal=journal.table,
         journal_table=find_table(dynamodb, journal.table),
         seed=journal.get("stage#seed"),
+        switch=journal.get(SWITCH_ENTRY),
         estimate=estimate_seed(
             source.get("ItemCount", 0),
             source.get("TableSizeBytes", 0),
@@ -114,11 +133,6 @@ def _facts(module: AnsibleAWSModule, dynamodb: Client, source: Description, key:
             module.params["max_write_units"],
         ),
     )
-
-
-def _beside(source: Description, table: str) -> str:
-    """Return the ARN of a table in the source's account and Region."""
-    return f"{source['TableArn'].rsplit('/', 1)[0]}/{table}"
 
 
 def _function_keys(kms: Client, facts: Facts) -> list[str]:
@@ -135,10 +149,11 @@ def _function_keys(kms: Client, facts: Facts) -> list[str]:
 
 
 def _plan(facts: Facts, function_keys: list[str]) -> dict[str, Any]:
-    source = facts.source
+    source, route = facts.source, facts.route
     arn = source["TableArn"].split(":")
     partition, region, account = arn[1], arn[3], arn[4]
-    stream = facts.stream or predicted_stream(source["TableArn"], "NEW_AND_OLD_IMAGES")
+    origin_arn = arn_beside(source["TableArn"], route.origin)
+    stream = facts.origin_stream or predicted_stream(origin_arn, "NEW_AND_OLD_IMAGES")
     return {
         "account": account,
         "region": region,
@@ -155,18 +170,21 @@ def _plan(facts: Facts, function_keys: list[str]) -> dict[str, Any]:
         },
         "target": {
             "name": facts.target_name,
-            "arn": _beside(source, facts.target_name),
+            "arn": arn_beside(source["TableArn"], facts.target_name),
             "exists": facts.target is not None,
             "kms_key_arn": facts.key.arn,
         },
+        "direction": str(route.direction),
+        "origin": {"name": route.origin, "arn": origin_arn},
+        "destination": {"name": route.destination, "arn": arn_beside(source["TableArn"], route.destination)},
         "stream_arn": stream["arn"],
         "stream_view_type": stream["view_type"],
         "function_kms_key_arns": function_keys,
         "names": asdict(facts.names),
-        "gate": gate_key(source["TableArn"]),
+        "gate": gate_key(source["TableArn"], route.direction),
         "journal": {
             "name": facts.journal,
-            "arn": _beside(source, facts.journal),
+            "arn": arn_beside(source["TableArn"], facts.journal),
             "exists": facts.journal_table is not None,
         },
         "consumers": facts.consumers,
@@ -185,6 +203,11 @@ def _summary(facts: Facts) -> list[str]:
         f"{source['TableName']}: about {estimate.items} items, {size_text(estimate.bytes)}, key {key_text(source)}; "
         f"clone: {facts.target_name}",
     ]
+    if current_side(facts.switch) is Side.TARGET:
+        lines.append(
+            f"cut over{switched_at(facts.switch)}: {facts.target_name} is the one in use; back to "
+            f"{source['TableName']}: {facts.route.command('rollback')}"
+        )
     lines += [f"{each['stage']}: {each['does']}" for each in _stages(facts)]
     return lines + [f"PROBLEM with {problem}" for problem in _problems(facts)]
 
@@ -235,16 +258,22 @@ def _seed_text(facts: Facts) -> str:
 
 def _missing(facts: Facts) -> list[str]:
     """Return what replication can't be armed without, so that nothing of it is created in vain."""
-    table = facts.source["TableName"]
-    causes = [] if facts.stream else [(f"table {table} has no stream", "stream")]
+    route = facts.route
+    causes = []
     if facts.target is None:
-        causes.append((f"there is no table {facts.target_name} to replicate into", "clone"))
-    return [cannot_arm(table, cause, stage) for cause, stage in causes]
+        into = f" to replicate {'into' if route.forward else 'from'}"
+        causes.append((f"there is no table {facts.target_name}{into}", "clone"))
+    if facts.origin_stream is None:
+        stage = "stream" if route.forward else route.deploying_stage
+        causes.append((f"table {route.origin} has no stream", stage))
+    # Forward the stream is made first, in reverse it is the clone's.
+    return [cannot_arm(route, cause, stage) for cause, stage in (causes[::-1] if route.forward else causes)]
 
 
 def _problems(facts: Facts) -> list[str]:
     problems = []
-    others = [each["function_name"] for each in facts.consumers if each["function_name"] != facts.names.function]
+    ours = replication_names(facts.source["TableArn"]).function
+    others = [each["function_name"] for each in facts.consumers if each["function_name"] != ours]
     if len(others) >= READERS_PER_SHARD:
         problems.append(
             f"stream: {len(others)} consumers read it already ({', '.join(others)}); there is no place left"

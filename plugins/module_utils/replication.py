@@ -199,8 +199,9 @@ def _predict_armed(replication: Replication, before: Facts) -> Facts:
 def _require_stages(replication: Replication, facts: Facts) -> None:
     """Refuse to arm without what earlier stages, and the role, create; in check mode they have created nothing yet."""
     route, queue = replication.route, replication.params["failure_queue"]
+    target, use = (facts.destination, "into") if route.forward else (facts.origin, "from")
     missing = {
-        f"there is no table {route.destination} to replicate into": (facts.destination, "clone"),
+        f"there is no table {route.target} to replicate {use}": (target, "clone"),
         f"table {route.origin} has no stream": (facts.stream, "stream" if route.forward else route.deploying_stage),
         f"there is no function {replication.function}": (facts.function_timeout, route.deploying_stage),
         f"there is no queue {queue}": (replication.queue_url(queue), route.deploying_stage),

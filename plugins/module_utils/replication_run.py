@@ -157,18 +157,18 @@ def _seed_began_at(replication: Replication, facts: Facts) -> float | None:
     return facts.seed["began_at"] if replication.route.forward and facts.seed else None
 
 
-def _applied_until(replication: Replication, facts: Facts, mapping: EventSourceMapping) -> float | None:
+def _applied_until(replication: Replication, facts: Facts, mapping: EventSourceMapping) -> float:
     """Return until when all changes are known to be at the destination, by replication itself or by a comparison."""
-    until = facts.record.get("applied_until")
-    if replication.route.forward or not facts.origin or not facts.destination:
-        return until
+    baseline = replication.journal.get(_BASELINE_ENTRY)
+    found = {replication.origin: facts.origin, replication.destination: facts.destination}
+    ids = {name: table_id(description) for name, description in found.items() if description}
     identity = {
-        "source_table_id": table_id(facts.destination),
-        "target_table_id": table_id(facts.origin),
+        "source_table_id": ids.get(replication.route.source, ""),
+        "target_table_id": ids.get(replication.route.target, ""),
         "stream_arn": mapping.event_source_arn,
     }
-    verified = verified_until(replication.route, replication.journal.get(_BASELINE_ENTRY), identity)
-    return max(until or 0.0, verified or 0.0)
+    verified = verified_until(replication.route, baseline, identity)
+    return max(facts.record.get("applied_until", 0.0), verified or 0.0)
 
 
 def _predict_running(replication: Replication, before: Facts) -> Facts:

@@ -24,6 +24,13 @@ options:
     description: Name of the encrypted clone.
     type: str
     required: true
+  direction:
+    description:
+      - For which direction of the replication to return names, gate, stream and what is missing. V(forward) reads the
+        source's stream and writes the target, V(reverse) the other way round.
+    type: str
+    choices: [forward, reverse]
+    default: forward
   kms_key:
     description: Alias (with C(alias/)), id or ARN of the KMS key for the clone.
     type: str
@@ -86,12 +93,25 @@ plan:
       description: The clone (name, arn, exists, kms_key_arn).
       type: dict
       returned: always
+    direction:
+      description: Whose direction's names, gate, stream and missing things these are.
+      type: str
+      returned: always
+      sample: forward
+    origin:
+      description: The table whose changes are replicated in this direction (name, arn).
+      type: dict
+      returned: always
+    destination:
+      description: The table that they are written to (name, arn).
+      type: dict
+      returned: always
     stream_arn:
-      description: ARN of the source's stream; one that ends in C(new) where it is yet to be enabled.
+      description: ARN of the origin's stream; one that ends in C(new) where it is yet to be enabled.
       type: str
       returned: always
     stream_view_type:
-      description: View type of the source's stream.
+      description: View type of the origin's stream.
       type: str
       returned: always
     function_kms_key_arns:
@@ -153,6 +173,7 @@ def main() -> None:
     argument_spec = {
         "source": {"type": "str", "required": True},
         "target": {"type": "str", "required": True},
+        "direction": {"type": "str", "choices": ["forward", "reverse"], "default": "forward"},
         "kms_key": {"type": "str", "default": "alias/aws/dynamodb", "no_log": False},
         "max_write_units": {"type": "int"},
         "journal": JOURNAL_OPTION,

@@ -26,6 +26,13 @@ options:
     type: str
     choices: [enabled, disabled]
     default: enabled
+  source:
+    description:
+      - Name of the table that is migrated, which is O(table) or the table whose clone O(table) is.
+      - With it the journal says, before a stream is enabled, that the migration enabled it, and no more once it is
+        disabled; the journal is created if there is none. Whoever removes the migration then knows which streams are
+        to go and which were there before. Without it no journal is touched.
+    type: str
   view_type:
     description: What a stream that is enabled now records of each change. An existing stream keeps its own.
     type: str
@@ -49,6 +56,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - sealift.dynamodb.journal
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
 author:
@@ -59,6 +67,11 @@ EXAMPLES = r"""
 - name: Record every change of the table
   sealift.dynamodb.dynamodb_stream:
     table: users
+
+- name: Record every change of a clone, for the way back, and write down who enabled it
+  sealift.dynamodb.dynamodb_stream:
+    table: users-encrypted
+    source: users
 
 - name: Enable the stream unless two others read it already
   sealift.dynamodb.dynamodb_stream:
@@ -128,7 +141,7 @@ msg:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import run_module
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import manage_stream
 
 
@@ -142,6 +155,8 @@ def main() -> None:
             "choices": ["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"],
             "default": "NEW_AND_OLD_IMAGES",
         },
+        "source": {"type": "str"},
+        "journal": JOURNAL_OPTION,
         "reader": {"type": "str"},
         "wait": {"type": "bool", "default": True},
         "wait_timeout": {"type": "int", "default": 300},

@@ -29,6 +29,17 @@ def numbered(first: int, last: int, **attributes: Mapping[str, Any]) -> list[dic
     return [{"id": {"S": str(number)}, **attributes} for number in range(first, last + 1)]
 
 
+@contextlib.contextmanager
+def in_process(emulator: Emulator, options: Mapping[str, Any], check: bool = False) -> Iterator[AnsibleAWSModule]:
+    """A module with these options, for the emulator, to call a use case with."""
+    kinds = {name: {"type": type(value or "").__name__} for name, value in options.items()}
+    with (
+        mock.patch.dict(os.environ, emulator.environment(), clear=True),
+        patch_module_args(dict(options) | {"_ansible_check_mode": check}),
+    ):
+        yield AnsibleAWSModule(argument_spec=kinds, supports_check_mode=True)
+
+
 class Deployment(Replication):
     """All that dynamodb_replication needs and does not make."""
 
@@ -152,10 +163,6 @@ class TwoWay(Deployment):
     @contextlib.contextmanager
     def replication(self) -> Iterator[Facade]:
         """The way there as another module finds it, which has none of the mapping's options."""
-        options = {name: {"type": "str"} for name in ("function", "source", "target", "journal")}
-        arguments = {"function": self.function, "source": self.source, "target": self.target, "journal": self.journal}
-        with (
-            mock.patch.dict(os.environ, self.emulator.environment(), clear=True),
-            patch_module_args(arguments | {"wait_timeout": 60}),
-        ):
-            yield Facade(AnsibleAWSModule(argument_spec=options | {"wait_timeout": {"type": "int"}}))
+        options = {"function": self.function, "source": self.source, "target": self.target, "journal": self.journal}
+        with in_process(self.emulator, options | {"wait_timeout": 60}) as module:
+            yield Facade(module)

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The way back: armed before a cutover, run after it, and never together with the way there."""
 
+import functools
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,24 +16,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Lo
 from tests.e2e.deployment import TwoWay, numbered
 from tests.e2e.playbook import refused
 from tests.e2e.replicator_harness import wait_for
-from tests.emulator import Emulator, Settings
 
 HOUR = 3600
-
-
-@pytest.fixture(scope="module")
-def transient(no_aws_configuration: None) -> Iterator[Emulator]:
-    """An emulator where every transition takes a while."""
-    with Emulator(Settings(poller_start_seconds=0.4)) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def pair(transient: Emulator, name: str) -> Iterator[TwoWay]:
-    pair = TwoWay(transient, name)
-    transient.configure(transition_seconds=0.4)
-    yield pair
-    transient.reset()
 
 
 def test_armed_before_a_cutover_needs_no_seed_and_runs_only_after_it(pair: TwoWay) -> None:
@@ -128,16 +112,22 @@ def test_both_gates_are_never_open_at_once(pair: TwoWay) -> None:
     for opener in openers:
         opener.start()
     gates = {Direction.FORWARD: pair.gate_parts, Direction.REVERSE: pair.reverse_gate}
+
+    def parts_open(direction: Direction) -> int:
+        state = gates[direction].read()
+        assert state
+        return state.open_parts
+
     try:
         for turn in range(20):
             direction = list(Direction)[turn % 2]
             pair.may_run(direction)
-            wait_for(f"{direction} to be open", lambda gate=gates[direction]: gate.read().open)
-            both += [str(turn)] * (not gates[direction.opposite].read().closed)
+            wait_for(f"{direction} to be open", functools.partial(parts_open, direction))
+            both += [str(turn)] * bool(parts_open(direction.opposite))
             # As a move does it: first nobody may, then the gate closes, then the other may.
             pair.may_run("none")
             gates[direction].close(2)
-            both += [str(turn)] * (not gates[direction].read().closed)
+            both += [str(turn)] * bool(parts_open(direction))
     finally:
         stop.set()
         for opener in openers:
@@ -235,11 +225,14 @@ def test_absent_works_when_everything_else_is_gone(pair: TwoWay) -> None:
 
 def test_a_seed_is_refused_after_a_cutover(pair: TwoWay) -> None:
     pair.must("armed")
-    options = {"source": pair.source, "target": pair.target, "journal": pair.journal}
+
+    def seed(restart: bool) -> str:
+        options = {"source": pair.source, "target": pair.target, "journal": pair.journal, "restart": restart}
+        return refused(pair.emulator, "dynamodb_backfill", False, **options)
+
     for restart in (False, True):
         pair.may_run("none", move="cutover")
-        assert "--tags cutover" in refused(pair.emulator, "dynamodb_backfill", restart=restart, **options)
+        assert "--tags cutover" in seed(restart)
         pair.may_run("reverse")
-        refusal = refused(pair.emulator, "dynamodb_backfill", restart=restart, **options)
-        assert f"was cut over to {pair.target}" in refusal
-        assert "--tags rollback" in refusal
+        assert f"was cut over to {pair.target}" in seed(restart)
+        assert "--tags rollback" in seed(restart)
