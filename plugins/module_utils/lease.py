@@ -4,8 +4,8 @@
 """One process at a time: a lease on a journal entry.
 
 Two seeds of one table must never write at the same time: the first to end would start replication while the other
-still writes what it had read before. Two cutovers would undo each other's steps. A run that was killed can't say so, and
-its requests may still be under way. So the owner renews the lease, and stops acting by itself long before the lease
+still writes what it had read before. Two cutovers would undo each other's steps. A run that was killed can't say so,
+and its requests may still be under way. So the owner renews the lease, and stops acting by itself long before the lease
 ends; whoever wants it watches it unchanged for its whole length first. Only lengths of time are compared, never two
 machines' clocks.
 
@@ -144,8 +144,8 @@ class Lease:
     def _busy(self, who: str) -> SealiftError:
         table = self._journal.migration.rsplit("/", 1)[-1]
         return SealiftError(
-            f"The {self._work} of table {table} is being run by {who}. Nothing is lost, and this run changed nothing. Let "
-            "that one end, or stop it, and run the same command again."
+            f"The {self._work} of table {table} is being run by {who}. Nothing is lost, and this run changed nothing. "
+            "Let that one end, or stop it, and run the same command again."
         )
 
 

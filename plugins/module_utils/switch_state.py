@@ -22,6 +22,12 @@ ENTRY = "stage#cutover"
 # Neither direction may run: a move is between stopping the one and starting the other.
 NO_DIRECTION = "none"
 
+# What becomes of a move, in the entry's attribute state.
+RUNNING = "running"
+BACKING_OUT = "backing out"
+BACKED_OUT = "backed out"
+COMPLETE = "complete"
+
 
 class Side(StrEnum):
     """One of the two tables."""
@@ -35,6 +41,19 @@ class Side(StrEnum):
         return Side.TARGET if self is Side.SOURCE else Side.SOURCE
 
 
+class Step(StrEnum):
+    """The steps of a move, in their order; the entry's attribute step is the last one taken."""
+
+    CHECKED = "checked"
+    DRAINED = "drained"
+    FENCING = "fencing"
+    STOPPED = "stopped"
+    SWITCHED = "switched"
+    TTL_MOVED = "ttl moved"
+    WATCHED = "watched"
+    STARTED = "started"
+
+
 def current_side(entry: Mapping[str, Any] | None) -> Side:
     """Return the table that applications are meant to use; without an entry nothing was ever cut over."""
     return Side(entry["current"]) if entry else Side.SOURCE
@@ -45,3 +64,19 @@ def active_direction(entry: Mapping[str, Any] | None) -> Direction | None:
     if entry is None:
         return Direction.FORWARD
     return None if entry["active"] == NO_DIRECTION else Direction(entry["active"])
+
+
+def move_to(side: Side) -> str:
+    """Return what a move that makes this side current is called, which is its tag, too."""
+    return "cutover" if side is Side.TARGET else "rollback"
+
+
+def unfinished(entry: Mapping[str, Any] | None) -> bool:
+    """Tell whether a move was begun and neither completed nor backed out."""
+    return entry is not None and entry["state"] in {RUNNING, BACKING_OUT}
+
+
+def has_taken(entry: Mapping[str, Any], step: Step) -> bool:
+    """Tell whether the move of the entry has taken a step, or one after it."""
+    steps = list(Step)
+    return steps.index(Step(entry["step"])) >= steps.index(step)

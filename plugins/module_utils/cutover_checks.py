@@ -1,0 +1,146 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What must hold before a cutover or a rollback may fence anything.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import stage_command
+from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import clock_time
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import fence_problem, read_fence
+from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import STARTING_POSITION
+from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Leg, Move
+from ansible_collections.sealift.dynamodb.plugins.module_utils.probe import Probe, probe_clients
+from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Facts
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
+
+
+def check(move: Move) -> None:
+    """Refuse a move that could not be completed without a loss; reads only."""
+    facts = move.leg.replication.look()
+    _refuse_not_replicated(move, facts)
+    _refuse_failed_records(move, facts)
+    _refuse_unverified(move)
+    _refuse_no_way_back(move, move.back.replication.look())
+    if move.params["fence"]:
+        _refuse_unfenceable(move)
+
+
+def _refused(move: Move, cause: str, way_out: str) -> SealiftError:
+    return SealiftError(
+        f"The {move.kind} of table {move.table} can't begin: {cause}. Nothing was changed and no write was refused. "
+        f"{way_out}"
+    )
+
+
+def _refuse_not_replicated(move: Move, facts: Facts) -> None:
+    if not facts.running:
+        raise _refused(
+            move,
+            f"changes of table {move.leg.old_name} are not being replicated to {move.leg.new_name}",
+            f"See why: {stage_command(move.table, 'status')}. Replication starts when the seed is complete: "
+            f"{stage_command(move.table, 'seed')}"
+            if move.to is Side.TARGET
+            else f"See why: {stage_command(move.table, 'status')}. The end of the cutover starts it: "
+            f"{stage_command(move.table, 'cutover')}",
+        )
+
+
+def _refuse_failed_records(move: Move, facts: Facts) -> None:
+    failed = len(facts.gate.blocked if facts.gate else ()) + move.leg.replication.failed_messages(facts)
+    if failed:
+        raise _refused(
+            move,
+            f"{failed} record(s) of table {move.leg.old_name} could not be applied to {move.leg.new_name}",
+            f"The log group /aws/lambda/{move.leg.replication.function} has the cause; records that Lambda gave up are "
+            f"told to the queue {move.leg.replication.function}-failed. When that is mended (and the queue is empty), "
+            f"verify and come back: {stage_command(move.table, 'verify')} && {move.command}",
+        )
+
+
+def _refuse_unverified(move: Move) -> None:
+    verify = f"Verify, then come back: {stage_command(move.table, 'verify')} && {move.command}"
+    entry = move.journal.get("verify#latest")
+    if entry is None or not _about(entry, move):
+        raise _refused(move, f"tables {move.leg.old_name} and {move.leg.new_name} were not compared yet", verify)
+    if not entry["clean"]:
+        raise _refused(
+            move,
+            "the last verify found differences",
+            "It can copy what differs again (-e verify_repair=true); if a plain verify then is clean, come back: "
+            f"{stage_command(move.table, 'verify')} -e verify_repair=true && {stage_command(move.table, 'verify')} && "
+            f"{move.command}",
+        )
+    # Written by this machine or by another: their clocks need only agree by far less than the limit.
+    finished_at = datetime.fromisoformat(entry["finished_at"]).timestamp()
+    if time.time() - finished_at > move.params["verify_max_age"]:
+        raise _refused(
+            move,
+            f"the last verify is of {clock_time(finished_at)}, longer ago than {move.params['verify_max_age']} s "
+            "(verify_max_age)",
+            verify,
+        )
+    baseline = move.journal.get("tail")
+    if baseline is None or baseline["direction"] != move.leg.direction.value or not _about(baseline, move):
+        raise _refused(move, f"no verify has noted where the stream of {move.leg.old_name} was", verify)
+
+
+def _about(entry: Mapping[str, Any], move: Move) -> bool:
+    """Tell whether an entry is about these very tables, and not others of the same names."""
+    return all(entry[name] == value for name, value in move.table_ids.items())
+
+
+def _refuse_no_way_back(move: Move, facts: Facts) -> None:
+    if move.check_mode and facts.mapping is None:
+        return
+    problem = ""
+    if facts.stream is None:
+        problem = f"table {move.leg.new_name} has no stream"
+    elif facts.mapping is None or facts.gate is None or facts.function_timeout is None:
+        problem = f"the function {move.back.replication.function} is not deployed"
+    elif facts.mapping.starting_position != STARTING_POSITION or facts.strays:
+        problem = f"the event source mapping of {move.back.replication.function} may miss records"
+    elif not facts.gate.closed:
+        problem = f"the gate of {move.back.replication.function} is open"
+    if problem:
+        raise _refused(
+            move,
+            f"the way back is not ready, {problem}",
+            f"The stage deploys it first; run it whole: {move.command}",
+        )
+
+
+def _refuse_unfenceable(move: Move) -> None:
+    table_arn = move.leg.old["TableArn"]
+    problem = fence_problem(move.dynamodb, table_arn, exempt_roles(move))
+    if problem:
+        raise _refused(
+            move,
+            f"{move.leg.old_name} can't be fenced: {problem}",
+            f"Mend that, or stop all writers yourself and go without a fence: {move.command} -e fence=false",
+        )
+    if not read_fence(move.reader, table_arn).fenced:
+        Probe(probe_clients(move.module), move.leg.old).check_allowed()
+
+
+def exempt_roles(move: Move, leg: Leg | None = None) -> list[str]:
+    """Return who may write the old table while it is fenced: the replication that later brings it what it missed."""
+    replication = (move.back if leg is None or leg is move.leg else move.leg).replication
+    function = replication.function
+    try:
+        with doing(f"describe function {function}"):
+            role = replication.lambda_client.get_function_configuration(FunctionName=function)["Role"]
+    except SealiftError as error:
+        if error.missing and move.check_mode:
+            return []
+        raise
+    return [role]

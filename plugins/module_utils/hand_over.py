@@ -1,0 +1,267 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The middle of a move: writes to the old table end, its last one reaches the new table, and that is proven.
+
+Its steps, for the old table and the replication that runs from it:
+
+pre-drain
+    The tail verify walks the stream until it is seconds behind. Nothing is refused yet.
+fence
+    The old table's policy refuses writes. That takes effect late and unevenly, so probes try until all are refused.
+prove
+    Every shard is read to its end, and every key that changed is equal on both sides.
+stop
+    The gate is closed and nothing is in flight. From here on nothing of this direction can write.
+prove once more
+    Lambda may have delivered an old batch again between proof and stop, and the gate may have closed before what
+    follows it. So the keys that changed of late are compared again. If one moved, replication goes on, and so does the
+    proof.
+
+Until it is stopped, everything is undone by lifting the fence: replication runs all the time.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import stage_command
+from ansible_collections.sealift.dynamodb.plugins.module_utils.cutover_checks import exempt_roles
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import expiry_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import lift_fence, raise_fence, read_fence
+from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Leg, Move
+from ansible_collections.sealift.dynamodb.plugins.module_utils.probe import Probe, probe_clients
+from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_run import run
+from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import PositionRecorder, ShardWalk
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
+    BACKED_OUT,
+    NO_DIRECTION,
+    Step,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tail import Tail
+from ansible_collections.sealift.dynamodb.plugins.module_utils.watch import Watch
+
+# For so long every probe must be refused, and no write seen in the stream, before the fence counts as effective.
+QUIET_SECONDS = 2.0
+# How far behind the tail verify may be when the fence goes up.
+_NEAR_SECONDS = 5.0
+_LOOK_SECONDS = 0.02
+# AWS takes no second change of a policy within 15 s, and a lift must wait for that.
+POLICY_SECONDS = 60.0
+
+
+def hand_over(move: Move) -> None:
+    """Bring the old table's last write to the new one, and stop the replication between them."""
+    with move.leased():
+        if move.done(Step.STOPPED):
+            _keep_fenced(move)
+            open_new(move, move.leg)
+            return
+        tail = tail_of(move, move.leg, (move.journal.get("tail") or {})["positions"])
+        if not move.done(Step.FENCING):
+            _pre_drain(move, tail)
+        try:
+            _fence_and_stop(move, tail)
+        except SealiftError as error:
+            raise _undone(move, error) from error
+
+
+def open_new(move: Move, leg: Leg) -> None:
+    """Take down the fence that an earlier move has left on the new table."""
+    if read_fence(move.reader, leg.new["TableArn"]).fenced:
+        move.guard()
+        lift_fence(move.dynamodb, leg.new["TableArn"], POLICY_SECONDS)
+
+
+def tail_of(move: Move, leg: Leg, positions: dict[str, Any] | None) -> Tail:
+    """Return the tail verify of a leg, from positions of its stream on."""
+    stream_arn = leg.old["LatestStreamArn"]
+    return Tail(
+        move.reader,
+        ShardWalk(move.streams, stream_arn, positions),
+        (leg.old_name, leg.new_name),
+        key_names(leg.old),
+        max_lag=move.params["max_lag"],
+        expiry=expiry_of(move.reader, (leg.old_name, leg.new_name), [(move.entry.get("ttl") or {}).get("attribute")]),
+    )
+
+
+def _pre_drain(move: Move, tail: Tail) -> None:
+    give_up = time.monotonic() + move.params["catch_up_timeout"]
+    while True:
+        tail.step()
+        _refuse_differences(move, move.leg, len(tail.differences))
+        if tail.behind_seconds <= _NEAR_SECONDS:
+            move.advance(Step.DRAINED)
+            return
+        if time.monotonic() > give_up:
+            raise SealiftError(
+                f"Table {move.leg.new_name} is still {tail.behind_seconds:.0f} s behind {move.leg.old_name} after "
+                f"{move.params['catch_up_timeout']} s (catch_up_timeout). No write was refused, nothing is lost and "
+                f"replication goes on. Run the same command again: {move.command}"
+            )
+        time.sleep(_LOOK_SECONDS)
+
+
+def _refuse_differences(move: Move, leg: Leg, count: int) -> None:
+    if count:
+        raise SealiftError(
+            f"Tables {leg.old_name} and {leg.new_name} differ in {count} key(s) that changed since the last verify. "
+            f"Nothing is lost: {leg.old_name} holds all items. See which, and copy them again: "
+            f"{stage_command(move.table, 'verify')} -e verify_repair=true && {stage_command(move.table, 'verify')} && "
+            f"{move.command}"
+        )
+
+
+def _fence_and_stop(move: Move, tail: Tail) -> None:
+    leg, give_up = move.leg, time.monotonic() + move.params["fence_timeout"]
+    facts = leg.replication.look()
+    recorder = PositionRecorder(move.streams, leg.new["LatestStreamArn"])
+    recorder.begin()
+    if not move.done(Step.FENCING):
+        # Written down first: no fence may be up that nobody knows of.
+        new_fenced = read_fence(move.reader, leg.new["TableArn"]).fenced
+        move.advance(Step.FENCING, fenced_at=time.time(), new_fenced=new_fenced)
+    prove_and_stop(move, leg, tail, give_up, recorder=recorder, facts=facts)
+    move.advance(Step.STOPPED)
+    open_new(move, move.leg)
+
+
+def prove_and_stop(move: Move, leg: Leg, tail: Tail, give_up: float, recorder: PositionRecorder, facts: Any) -> None:
+    """Fence the old table, prove that the new one holds everything, and stop the replication.
+
+    :param give_up: a monotonic time.
+    """
+    if move.params["fence"]:
+        move.guard()
+        timeout = max(1.0, give_up - time.monotonic())
+        raise_fence(move.dynamodb, leg.old["TableArn"], exempt_roles(move, leg), timeout, confirm=0)
+    with _probe(move, leg) as refused_for:
+        while True:
+            _prove(move, leg, tail, refused_for, give_up, recorder)
+            proven_at = time.time()
+            watch = (move.entry.get("watch") or {}) | {leg.direction.value: tail.positions()}
+            move.write(active=NO_DIRECTION, watch=watch, proven_at=proven_at)
+            move.guard()
+            leg.replication.stop_writing(facts, give_up)
+            if not tail.recheck():
+                break
+            move.write(active=leg.direction.value)
+            facts = run(leg.replication, leg.replication.look())
+    # While nobody writes to the new table yet, a straggler can't be in conflict with anything there.
+    if Watch(move, leg).round() and not move.params["fence"]:
+        raise _writers_run(leg, "after the last change was carried over")
+    _note_proof(move, leg, recorder.taken(), proven_at)
+
+
+@contextmanager
+def _probe(move: Move, leg: Leg) -> Iterator[Any]:
+    """Yield what tells for how many seconds no writer can have been let through."""
+    if not move.params["fence"]:
+        # The user has stopped the writers; the stream tells whether that is so.
+        began = time.monotonic()
+        yield lambda: time.monotonic() - began
+        return
+    with Probe(probe_clients(move.module), leg.old) as probe:
+        yield probe.refused_for
+
+
+def _prove(move: Move, leg: Leg, tail: Tail, refused_for: Any, give_up: float, recorder: PositionRecorder) -> None:
+    while True:
+        tail.step()
+        recorder.poll()
+        move.guard()
+        _refuse_differences(move, leg, len(tail.differences))
+        if _proves(tail, min(tail.quiet_seconds, refused_for())):
+            return
+        if time.monotonic() > give_up:
+            raise _timed_out(move, leg, tail, refused_for())
+        time.sleep(_LOOK_SECONDS)
+
+
+def _proves(tail: Tail, quiet: float) -> bool:
+    """Tell whether everything was carried over, when for so many seconds no write can have been let through.
+
+    Expired items are deleted all the time, and no fence stops that; then the stream has no end, and the records of the
+    last seconds can be none but those.
+    """
+    return (tail.settled and quiet >= QUIET_SECONDS) or (
+        quiet >= 2 * QUIET_SECONDS and tail.behind_seconds <= QUIET_SECONDS
+    )
+
+
+def _timed_out(move: Move, leg: Leg, tail: Tail, refused_for: float) -> SealiftError:
+    waited = f"{move.params['fence_timeout']} s (fence_timeout)"
+    if not move.params["fence"] and tail.quiet_seconds < QUIET_SECONDS:
+        return _writers_run(leg, f"after {waited}")
+    if refused_for < QUIET_SECONDS:
+        return SealiftError(
+            f"The fence of table {leg.old_name} did not take effect everywhere within {waited}: some writes passed."
+        )
+    return SealiftError(
+        f"Table {leg.new_name} had not received all changes of {leg.old_name} within {waited}: it was "
+        f"{tail.behind_seconds:.0f} s behind."
+    )
+
+
+def _writers_run(leg: Leg, when: str) -> SealiftError:
+    return SealiftError(
+        f"Table {leg.old_name} was still being written to {when}, although the stage was told that its writers are "
+        "stopped (fence is false)."
+    )
+
+
+def _note_proof(move: Move, leg: Leg, positions: dict[str, Any], proven_at: float) -> None:
+    """The tables are equal now: from here on the other direction's tail verify counts."""
+    moment = datetime.fromtimestamp(proven_at, UTC).isoformat(timespec="seconds")
+    about = move.table_ids | {"direction": leg.direction.opposite.value}
+    move.guard()
+    move.journal.put("tail", about | {"positions": positions})
+    move.journal.put(
+        "verify#latest",
+        about | {"mode": move.kind, "clean": True, "complete": True, "began_at": moment, "finished_at": moment},
+    )
+
+
+def _keep_fenced(move: Move) -> None:
+    """Put up again a fence that somebody has taken down since; what was written meanwhile the watch will find."""
+    if move.params["fence"] and not read_fence(move.reader, move.leg.old["TableArn"]).fenced:
+        move.guard()
+        raise_fence(move.dynamodb, move.leg.old["TableArn"], exempt_roles(move), POLICY_SECONDS)
+
+
+def _undone(move: Move, error: SealiftError) -> SealiftError:
+    """Undo what was done and return the error, completed by how things are now."""
+    if move.overtaken:
+        return error
+    try:
+        undo(move)
+    except SealiftError as other:
+        return SealiftError(
+            f"{error} Undoing the {move.kind} failed as well: {other} Nothing is lost, but table "
+            f"{move.leg.old_name} may still refuse writes. Run the same command again, soon: {move.command}"
+        )
+    return SealiftError(
+        f"{error} Nothing is lost: the fence of table {move.leg.old_name} was lifted, it is current as before, and "
+        f"replication to {move.leg.new_name} goes on. Writes were refused for {move.entry['refused_seconds']:.1f} s. "
+        f"When the cause is mended, run the same command again: {move.command}"
+    )
+
+
+def undo(move: Move) -> None:
+    """Go back to how it was before the fence; only before anybody can have written to the new table."""
+    leg = move.leg
+    move.write(active=leg.direction.value)
+    run(leg.replication, leg.replication.look())
+    move.guard()
+    lift_fence(move.dynamodb, leg.old["TableArn"], POLICY_SECONDS)
+    fenced_at = move.entry.get("fenced_at") or time.time()
+    move.write(state=BACKED_OUT, fenced_at=0, refused_seconds=round(time.time() - fenced_at, 1))

@@ -1,0 +1,177 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of a cutover or a rollback: its two tables, both directions, and its place in the journal.
+
+A move makes one table current instead of the other. The table that is current before is called old here, the one that
+is current afterwards new, whichever of them is the migration's source.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import stage_command
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Description, client
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import MOVE_TERM, Lease
+from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Replication
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
+    ENTRY,
+    Side,
+    Step,
+    has_taken,
+    move_to,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import get_table, table_id
+
+_RENEWAL_LOOK_SECONDS = 0.2
+
+
+class Leg:
+    """One way from an old table to a new one, and the replication that runs on it.
+
+    :param direction: in which changes flow from old to new.
+    """
+
+    def __init__(self, module: AnsibleAWSModule, tables: Mapping[Side, Description], direction: Direction) -> None:
+        forward = direction is Direction.FORWARD
+        self.old = tables[Side.SOURCE if forward else Side.TARGET]
+        self.new = tables[Side.TARGET if forward else Side.SOURCE]
+        self.old_name: str = self.old["TableName"]
+        self.new_name: str = self.new["TableName"]
+        self.direction = direction
+        self.replication = Replication(module, direction)
+
+
+class Move:
+    """A move, by the user's parameters."""
+
+    def __init__(self, module: AnsibleAWSModule) -> None:
+        self.module = module
+        self.params: dict[str, Any] = module.params
+        self.check_mode: bool = module.check_mode
+        self.to = Side(module.params["to"])
+        self.kind = move_to(self.to)
+        self.table: str = module.params["source"]
+        # What a move does must end with its lease. What it reads need not.
+        self.dynamodb = client(module, "dynamodb", **MOVE_TERM.request)
+        self.reader = client(module, "dynamodb", max_pool_connections=32)
+        self.streams = client(module, "dynamodbstreams")
+        self._tables = {side: get_table(self.reader, module.params[side]) for side in Side}
+        there = Direction.FORWARD if self.to is Side.TARGET else Direction.REVERSE
+        self.leg = Leg(module, self._tables, there)
+        self.back = Leg(module, self._tables, there.opposite)
+        self.journal = Journal(self.dynamodb, module.params["journal"], self._tables[Side.SOURCE]["TableArn"])
+        self.entry: dict[str, Any] = self.journal.get(ENTRY) or {}
+        self._keeper: _Keeper | None = None
+
+    @property
+    def table_ids(self) -> dict[str, str]:
+        """Return what tells the two tables from others of the same names."""
+        return {f"{side.value}_table_id": table_id(table) for side, table in self._tables.items()}
+
+    @property
+    def overtaken(self) -> bool:
+        """Tell whether another run has become the one that acts, or this one can't tell."""
+        return self._keeper is not None and self._keeper.lost
+
+    @property
+    def command(self) -> str:
+        """Return the command that goes on with this move."""
+        return stage_command(self.table, self.kind)
+
+    def done(self, step: Step) -> bool:
+        """Tell whether this move has taken a step."""
+        return bool(self.entry) and has_taken(self.entry, step)
+
+    @contextmanager
+    def leased(self) -> Iterator[None]:
+        """Make this run the only one that acts, as long as the block lasts."""
+        self._refuse_overtaken()
+        lease = Lease(self.journal, ENTRY, self.kind, MOVE_TERM)
+        lease.take({})
+        with _Keeper(lease) as self._keeper:
+            self.entry = self.journal.get(ENTRY) or {}
+            self._refuse_overtaken()
+            yield
+
+    def write(self, **values: Any) -> None:
+        """Write values into the journal's entry, provided that this run is still the only one that acts."""
+        assert self._keeper is not None
+        self._keeper.write(values)
+        self.entry |= values
+
+    def advance(self, step: Step, **values: Any) -> None:
+        """Write down that a step was taken."""
+        self.write(step=step.value, **values)
+
+    def guard(self) -> None:
+        """Go on only while this run is the only one that acts: called right before everything that changes anything."""
+        assert self._keeper is not None
+        self._keeper.guard()
+
+    def _refuse_overtaken(self) -> None:
+        if self.entry.get("run") != self.params["run"]:
+            raise SealiftError(
+                f"The {self.kind} of table {self.table} was taken over by another run, which goes on with it. Nothing "
+                f"is lost, and this run stops here. When that one has ended, see where it is: "
+                f"{stage_command(self.table, 'status')}"
+            )
+
+
+class _Keeper:
+    """Keeps a lease in a thread of its own, and gives it back at the end."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._lock = threading.Lock()
+        self._end = threading.Event()
+        self._error: SealiftError | None = None
+        self._thread = threading.Thread(target=self._keep, daemon=True)
+
+    @property
+    def lost(self) -> bool:
+        return self._error is not None
+
+    def __enter__(self) -> _Keeper:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._end.set()
+        self._thread.join()
+        # A lease that can't be given back ends by itself.
+        with suppress(SealiftError):
+            self._lease.give_back({})
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        self.guard()
+        with self._lock:
+            self._lease.write(values)
+
+    def guard(self) -> None:
+        """Wait for a renewal that is late; raise what makes it impossible."""
+        while not self._lease.allows_writing() and self._error is None:
+            time.sleep(_RENEWAL_LOOK_SECONDS)
+        if self._error:
+            raise self._error
+
+    def _keep(self) -> None:
+        while not self._end.wait(_RENEWAL_LOOK_SECONDS):
+            try:
+                with self._lock:
+                    self._lease.renew_if_due({})
+            except SealiftError as error:
+                self._error = error
+                return

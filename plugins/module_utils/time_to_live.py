@@ -1,0 +1,61 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Time to live: whether DynamoDB deletes a table's expired items, and the one change an hour that it takes.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html: a change takes up to one
+# hour, and until it is processed, and for an hour after it, any other is refused.
+CHANGE_SECONDS = 3600
+
+_ON = frozenset({"ENABLED", "ENABLING"})
+
+
+@dataclass(frozen=True)
+class TimeToLive:
+    """A table's setting.
+
+    :param attribute: of the items, in seconds since the epoch; None where it was never set.
+    """
+
+    attribute: str | None
+    on: bool
+
+
+def read_time_to_live(dynamodb: Client, table: str) -> TimeToLive:
+    """Return a table's setting; a change under way counts as made."""
+    with doing(f"read the time to live of table {table}"):
+        answer = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    return TimeToLive(answer.get("AttributeName"), answer.get("TimeToLiveStatus") in _ON)
+
+
+def set_time_to_live(dynamodb: Client, table: str, attribute: str, on: bool) -> bool:
+    """Turn time to live on or off, unless it is.
+
+    :returns: False where DynamoDB refuses the change for now, because it has made one within the hour.
+    """
+    before = read_time_to_live(dynamodb, table)
+    if before.on == on and (before.attribute == attribute or not on):
+        return True
+    try:
+        with doing(f"turn the time to live of table {table} {'on' if on else 'off'}"):
+            dynamodb.update_time_to_live(
+                TableName=table, TimeToLiveSpecification={"AttributeName": attribute, "Enabled": on}
+            )
+    except SealiftError as error:
+        # The API has no code of its own for it.
+        if error.code == "ValidationException" and "multiple times" in str(error):
+            return False
+        if error.code in {"LimitExceededException", "ResourceInUseException"}:
+            return False
+        raise
+    return True
