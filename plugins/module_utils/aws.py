@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -33,6 +34,12 @@ def identity(module: AnsibleAWSModule) -> tuple[str, str]:
     with doing("ask AWS who is calling"):
         caller = client(module, "sts").get_caller_identity()
     return caller["Account"], caller["Arn"].split(":")[1]
+
+
+def date_of(answer: dict[str, Any]) -> float:
+    """Return when AWS answered by its own clock, which the caller's may be far from, in seconds since the epoch."""
+    date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
+    return parsedate_to_datetime(date).timestamp() if date else time.time()
 
 
 def run_module(module: AnsibleAWSModule, use_case: Callable[[AnsibleAWSModule], dict[str, Any]]) -> None:

@@ -21,9 +21,11 @@ from dataclasses import dataclass
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
-from ansible_collections.sealift.dynamodb.plugins.module_utils.batch_get import BATCH_KEYS, read_items
+from ansible_collections.sealift.dynamodb.plugins.module_utils.batch_get import BATCH_KEYS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm, item_hash
-from ansible_collections.sealift.dynamodb.plugins.module_utils.doubts import Difference, Doubts, Images
+from ansible_collections.sealift.dynamodb.plugins.module_utils.doubts import Difference, Doubts
+from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import NO_EXPIRY, Expiry
+from ansible_collections.sealift.dynamodb.plugins.module_utils.images import ImageReader
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import Page, pages
 from ansible_collections.sealift.dynamodb.plugins.module_utils.window import Side, Window
@@ -47,6 +49,7 @@ class Spec:
     :param max_lag: seconds after which a key that still differs is a difference.
     :param max_read_units: limit of read units a second, for each table on its own; None for no limit.
     :param consistent: whether the scans read strongly; the doubtful always are.
+    :param expiry: which items count as absent.
     """
 
     tables: tuple[str, str]
@@ -56,6 +59,7 @@ class Spec:
     max_lag: float
     max_read_units: float | None
     consistent: bool
+    expiry: Expiry = NO_EXPIRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +188,10 @@ class Comparison:
             except queue.Empty:
                 return
 
-    def _reader(self, side: Side) -> Callable[[list[bytes]], Images]:
-        backoff = Backoff()
-
-        def read(keys: list[bytes]) -> Images:
-            wanted = [self._key_form.decode(key) for key in keys]
-            found = read_items(self._dynamodb, self._spec.tables[side], wanted, self._rates[side], backoff)
-            return {self._key_form.encode(item): item_hash(item) for item in found}
-
-        return read
+    def _reader(self, side: Side) -> ImageReader:
+        return ImageReader(
+            self._dynamodb, self._spec.tables[side], self._key_form, self._rates[side], self._spec.expiry
+        )
 
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):

@@ -37,7 +37,6 @@ _ROUNDS = 3
 _SHORTEST_PAUSE = 0.02
 _LONGEST_PAUSE = 4.0
 _IMAGES = 2000
-_ABSENT = b""
 
 Images = dict[bytes, bytes]
 
@@ -50,28 +49,32 @@ class Difference(StrEnum):
     CHANGED = "changed"
 
 
+def difference_of(source: bytes | None, target: bytes | None) -> Difference | None:
+    """Compare the images of a key, None where there is no item; return None if they are equal."""
+    if source == target:
+        return None
+    if target is None:
+        return Difference.MISSING
+    return Difference.EXTRA if source is None else Difference.CHANGED
+
+
 @dataclass(slots=True)
 class _Doubt:
     key: bytes
     since: float
+    again: bool = False
     rounds: int = 0
     still: int = 0
-    source: bytes = _ABSENT
-    target: bytes = _ABSENT
-    seen: set[bytes] = field(default_factory=set)
+    source: bytes | None = None
+    target: bytes | None = None
+    seen: set[bytes | None] = field(default_factory=set)
 
     @property
     def over(self) -> bool:
         """Whether the last round showed that nothing is lost."""
         return self.target in self.seen
 
-    @property
-    def difference(self) -> Difference:
-        if self.target == _ABSENT:
-            return Difference.MISSING
-        return Difference.EXTRA if self.source == _ABSENT else Difference.CHANGED
-
-    def observe(self, source: bytes, target: bytes) -> None:
+    def observe(self, source: bytes | None, target: bytes | None) -> None:
         self.still = self.still + 1 if source == self.source else 0
         if len(self.seen) >= _IMAGES:
             self.seen.clear()
@@ -94,6 +97,7 @@ class Doubts:
     :param max_lag: seconds after which a key that still differs is a difference.
     :param batch: keys a read at most.
     :param clock: seconds, monotonic.
+    :param ended: is told each key whose doubt has ended, whatever came out.
     """
 
     def __init__(
@@ -103,12 +107,14 @@ class Doubts:
         max_lag: float,
         batch: int,
         clock: Callable[[], float] = time.monotonic,
+        ended: Callable[[bytes], None] = lambda key: None,
     ) -> None:
         self._read_source = read_source
         self._read_target = read_target
         self._max_lag = max_lag
         self._batch = batch
         self._clock = clock
+        self._ended = ended
         self._open: dict[bytes, _Doubt] = {}
         self._due: list[tuple[float, bytes]] = []
         self.differences: dict[bytes, Difference] = {}
@@ -119,13 +125,30 @@ class Doubts:
 
     def begin(self, keys: Iterable[bytes]) -> None:
         """Take keys into doubt; those in doubt already, or found to differ, stay what they are."""
-        now = self._clock()
         for key in keys:
-            if key in self._open or key in self.differences:
-                continue
-            self._open[key] = _Doubt(key, now)
-            heapq.heappush(self._due, (now, key))
-            self.begun += 1
+            if key not in self._open and key not in self.differences:
+                self._begin(key)
+
+    def begin_after_now(self, key: bytes) -> bool:
+        """Let a doubt about a key begin that reads nothing from before this call.
+
+        A key found to differ stays a difference until such a doubt ends well.
+
+        :returns: False if the key was in doubt already, so that the new doubt begins only when that one has ended.
+        """
+        doubt = self._open.get(key)
+        if doubt is None:
+            self._begin(key)
+        elif doubt.rounds:
+            doubt.again = True
+            return False
+        return True
+
+    def _begin(self, key: bytes) -> None:
+        now = self._clock()
+        self._open[key] = _Doubt(key, now)
+        heapq.heappush(self._due, (now, key))
+        self.begun += 1
 
     def wait(self) -> float | None:
         """Return the seconds until a key is to be read again, None if none is in doubt."""
@@ -144,18 +167,33 @@ class Doubts:
         sources = self._read_source(keys)
         targets = self._read_target(keys)
         for doubt in doubts:
-            doubt.observe(sources.get(doubt.key, _ABSENT), targets.get(doubt.key, _ABSENT))
+            doubt.observe(sources.get(doubt.key), targets.get(doubt.key))
             self._judge(doubt, now)
 
     def _judge(self, doubt: _Doubt, read_at: float) -> None:
         if doubt.over:
-            del self._open[doubt.key]
+            self.differences.pop(doubt.key, None)
+            self._end(doubt)
             return
         deadline = doubt.since + self._max_lag
-        if read_at >= deadline and doubt.rounds >= _ROUNDS:
-            del self._open[doubt.key]
-            self.differences[doubt.key] = doubt.difference
+        difference = difference_of(doubt.source, doubt.target)
+        if difference and read_at >= deadline and doubt.rounds >= _ROUNDS:
+            self.differences[doubt.key] = difference
+            self._end(doubt)
             return
         # The last round is not before the deadline, or a lag of just max_lag would be taken for a loss.
         next_round = self._clock() + doubt.pause()
         heapq.heappush(self._due, (min(next_round, deadline) if read_at < deadline else next_round, doubt.key))
+
+    def _end(self, doubt: _Doubt) -> None:
+        del self._open[doubt.key]
+        self._ended(doubt.key)
+        if doubt.again:
+            self._begin(doubt.key)
+
+    def settle(self) -> None:
+        """Read until no key is in doubt; takes about max_lag where keys differ."""
+        while (wait := self.wait()) is not None:
+            if wait:
+                time.sleep(wait)
+            self.round()

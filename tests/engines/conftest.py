@@ -9,6 +9,18 @@ import pytest
 
 
 @pytest.fixture(params=["emulator", "dynamodb_local"])
-def dynamodb(request: pytest.FixtureRequest) -> Any:
-    """A client for each of the engines in turn, which are empty."""
-    return request.getfixturevalue(request.param).client("dynamodb")
+def engine(request: pytest.FixtureRequest) -> Any:
+    """Each of the engines in turn, empty."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def dynamodb(engine: Any) -> Any:
+    """A client for the engine."""
+    return engine.client("dynamodb")
+
+
+@pytest.fixture
+def streams(engine: Any) -> Any:
+    """A client for the engine's streams."""
+    return engine.client("dynamodbstreams")

@@ -10,7 +10,7 @@ from typing import Any
 Item = dict[str, Any]
 
 
-def create(dynamodb: Any, table: str, key: str = "pk:B sk:N") -> str:
+def create(dynamodb: Any, table: str, key: str = "pk:B sk:N", stream: str = "") -> str:
     names = [part.split(":") for part in key.split()]
     dynamodb.create_table(
         TableName=table,
@@ -20,6 +20,7 @@ def create(dynamodb: Any, table: str, key: str = "pk:B sk:N") -> str:
             for (name, _unused), kind in zip(names, ("HASH", "RANGE"), strict=False)
         ],
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in names],
+        **({"StreamSpecification": {"StreamEnabled": True, "StreamViewType": stream}} if stream else {}),
     )
     return table
 

@@ -81,6 +81,8 @@ async def dispatch(
         await asyncio.sleep(rule.seconds)
     if denied := STATE.faults.first_striking(call, "access_denied"):
         return _access_denied(service, call, denied, request_id, headers)
+    if service == "dynamodbstreams" and (failing := STATE.faults.first_striking(call, "throttle", "error")):
+        return _failure(failing)
     if service != "dynamodb":
         return await _dispatch(method, path, headers, body, query, request_id)
     return await _with_faults(call, method, path, headers, body, query, request_id)
