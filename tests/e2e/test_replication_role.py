@@ -1,0 +1,125 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role removes what it deployed, in both directions, whatever has gone or become unusable before."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.playbook import Run
+from tests.emulator import Emulator, Settings
+
+LIMIT_SECONDS = 600
+
+
+@pytest.fixture
+def own_emulator(no_aws_configuration: None) -> Iterator[Emulator]:
+    with Emulator(Settings()) as emulator:
+        yield emulator
+
+
+class Role:
+    """The role for one table, in both directions."""
+
+    def __init__(self, emulator: Emulator, folder: Path) -> None:
+        self.emulator = emulator
+        self._playbook = folder / "playbook.json"
+        self.key = emulator.client("kms").create_key()["KeyMetadata"]["KeyId"]
+        for table, options in (("users", {}), ("users-encrypted", self._encrypted())):
+            emulator.client("dynamodb").create_table(
+                TableName=table,
+                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                BillingMode="PAY_PER_REQUEST",
+                StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+                **options,
+            )
+
+    def _encrypted(self) -> dict[str, Any]:
+        return {"SSESpecification": {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": self.key}}
+
+    def run(self, state: str, *arguments: str) -> Run:
+        """Run the role for both directions."""
+        variables = {
+            "replication_source": "users",
+            "replication_target": "users-encrypted",
+            "replication_kms_key": self.key,
+            "replication_state": state,
+        }
+        include = {
+            "ansible.builtin.include_role": {"name": "sealift.dynamodb.replication"},
+            "vars": variables | {"replication_direction": "{{ item }}"},
+            "loop": ["forward", "reverse"],
+        }
+        play = {"hosts": "localhost", "gather_facts": False, "tasks": [include]}
+        self._playbook.write_text(json.dumps([play]))
+        done = subprocess.run(
+            [Path(sys.executable).parent / "ansible-playbook", self._playbook, *arguments],
+            env=self.emulator.environment() | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "false"},
+            cwd=self.emulator.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LIMIT_SECONDS,
+        )
+        return Run(done.returncode, done.stdout + done.stderr).succeeded()
+
+    def tagged(self) -> list[dict[str, str]]:
+        """Return the tags of everything of this migration that can have some."""
+        client = self.emulator.client
+        found = [
+            client("lambda").list_tags(Resource=function["FunctionArn"])["Tags"]
+            for function in client("lambda").list_functions()["Functions"]
+        ]
+        found += [
+            client("lambda").list_tags(Resource=mapping["EventSourceMappingArn"])["Tags"]
+            for mapping in client("lambda").list_event_source_mappings()["EventSourceMappings"]
+        ]
+        found += [client("sqs").list_queue_tags(QueueUrl=url).get("Tags", {}) for url in self.queues()]
+        for role in client("iam").list_roles()["Roles"]:
+            tags = client("iam").list_role_tags(RoleName=role["RoleName"])["Tags"]
+            found.append({tag["Key"]: tag["Value"] for tag in tags})
+        found += [
+            client("logs").list_tags_log_group(logGroupName=group["logGroupName"])["tags"]
+            for group in client("logs").describe_log_groups()["logGroups"]
+        ]
+        return found
+
+    def queues(self) -> list[str]:
+        urls: list[str] = self.emulator.client("sqs").list_queues().get("QueueUrls", [])
+        return urls
+
+    def alarms(self) -> int:
+        return len(self.emulator.client("cloudwatch").describe_alarms()["MetricAlarms"])
+
+
+def test_absent_needs_nothing_of_what_it_belonged_to(own_emulator: Emulator, tmp_path: Path) -> None:
+    role = Role(own_emulator, tmp_path)
+    role.run("present")
+    source_arn = own_emulator.client("dynamodb").describe_table(TableName="users")["Table"]["TableArn"]
+    tagged = role.tagged()
+    assert len(tagged) == 10
+    assert {tags.get("sealift-migration") for tags in tagged} == {source_arn}
+    assert role.alarms() == 8
+
+    own_emulator.client("dynamodb").delete_table(TableName="users")
+    own_emulator.client("kms").disable_key(KeyId=role.key)
+    (one, _other) = own_emulator.client("lambda").list_functions()["Functions"]
+    own_emulator.client("lambda").delete_function(FunctionName=one["FunctionName"])
+    left = len(role.tagged())
+
+    preview = role.run("absent", "--check")
+    assert len(role.tagged()) == left
+    removed = role.run("absent")
+    assert removed.changed == preview.changed > 0
+    assert role.tagged() == []
+    assert role.alarms() == 0
+    assert role.run("absent").changed == 0
+    assert role.run("absent", "--check").changed == 0
