@@ -161,8 +161,9 @@ class TwoWay(Deployment):
         self.state.update("stage#replicate#reverse", {"applied_until": at or time.time()})
 
     @contextlib.contextmanager
-    def replication(self) -> Iterator[Facade]:
-        """The way there as another module finds it, which has none of the mapping's options."""
-        options = {"function": self.function, "source": self.source, "target": self.target, "journal": self.journal}
+    def replication(self, direction: Direction = Direction.FORWARD) -> Iterator[Facade]:
+        """One direction as another module finds it, which has none of the mapping's options."""
+        function = self.function if direction is Direction.FORWARD else self.reverse_function
+        options = {"function": function, "source": self.source, "target": self.target, "journal": self.journal}
         with in_process(self.emulator, options | {"wait_timeout": 60}) as module:
-            yield Facade(module)
+            yield Facade(module, direction)

@@ -3,16 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The way back: armed before a cutover, run after it, and never together with the way there."""
 
+import contextlib
 import functools
 import threading
 import time
+from collections.abc import Mapping
 
 import pytest
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
-from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate, Requirement
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import LostRaceError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Facts, Replication
+from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_run import open_gate
 from tests.e2e.deployment import TwoWay, numbered
 from tests.e2e.playbook import refused
 from tests.e2e.replicator_harness import wait_for
@@ -92,48 +95,47 @@ def test_neither_runs_in_the_middle_of_a_move(pair: TwoWay) -> None:
 
 
 def test_both_gates_are_never_open_at_once(pair: TwoWay) -> None:
-    pair.must("armed", gate_parts=2)
-    pair.must("armed", gate_parts=2, direction="reverse")
+    for direction in Direction:
+        pair.must("armed", gate_parts=2, direction=direction)
+    pair.seeded()
+    with pair.replication() as forward, pair.replication(Direction.REVERSE) as reverse:
+        both = open_both_while_flipping(pair, {Direction.FORWARD: forward, Direction.REVERSE: reverse})
+    assert both == []
+
+
+def open_both_while_flipping(pair: TwoWay, replications: Mapping[Direction, Replication]) -> list[int]:
+    """Return the turns in which both were open, or one after it was closed."""
     stop = threading.Event()
-    opened: set[Direction] = set()
-    both: list[str] = []
 
-    def keep_opening(direction: Direction) -> None:
-        gate = Gate(pair.emulator.client("dynamodb"), pair.journal, pair.source_arn, direction)
-        requirement = Requirement(pair.source_arn, "stage#cutover", {"active": str(direction)}, or_missing=False)
+    def keep_opening(replication: Replication, facts: Facts) -> None:
         while not stop.is_set():
-            try:
-                gate.open(2, [requirement])
-            except LostRaceError:
-                continue
-            opened.add(direction)
-
-    openers = [threading.Thread(target=keep_opening, args=(direction,)) for direction in Direction]
-    for opener in openers:
-        opener.start()
-    gates = {Direction.FORWARD: pair.gate_parts, Direction.REVERSE: pair.reverse_gate}
+            with contextlib.suppress(LostRaceError):
+                open_gate(replication, facts)
 
     def parts_open(direction: Direction) -> int:
-        state = gates[direction].read()
+        state = replications[direction].gate.read()
         assert state
         return state.open_parts
 
+    both: list[int] = []
+    openers = [threading.Thread(target=keep_opening, args=(each, each.look())) for each in replications.values()]
     try:
         for turn in range(20):
             direction = list(Direction)[turn % 2]
             pair.may_run(direction)
+            for opener in openers if turn == 0 else ():
+                opener.start()
             wait_for(f"{direction} to be open", functools.partial(parts_open, direction))
-            both += [str(turn)] * bool(parts_open(direction.opposite))
+            both += [turn] * bool(parts_open(direction.opposite))
             # As a move does it: first nobody may, then the gate closes, then the other may.
             pair.may_run("none")
-            gates[direction].close(2)
-            both += [str(turn)] * bool(parts_open(direction))
+            replications[direction].gate.close(2)
+            both += [turn] * bool(parts_open(direction))
     finally:
         stop.set()
         for opener in openers:
             opener.join()
-    assert both == []
-    assert opened == set(Direction)
+    return both
 
 
 def test_writing_stops_at_once_although_the_mapping_takes_long(pair: TwoWay) -> None:
