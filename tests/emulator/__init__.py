@@ -11,6 +11,8 @@ In Python:
         emulator.client("dynamodb").list_tables()
         subprocess.run(["ansible-playbook", …], env=emulator.environment())
         emulator.inject({"fault": "throttle", "operation": "BatchWriteItem", "table": "users", "count": 3})
+        emulator.configure(policy_delay_seconds=3)
+        emulator.redeliver(function_name, batches=2)
         emulator.reset()
 
 In pytest: the fixtures of tests/emulator/fixtures.py (`emulator`, `slow_emulator`, `cloud`, `dynamodb_local`, `name`).

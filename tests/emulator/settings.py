@@ -28,6 +28,10 @@ class Settings:
     retry_backoff_limit_seconds: float = 1.0
     ttl_sweep_seconds: float = 0.5
     """How often expired items are looked for."""
+    ttl_transition_seconds: float = 1.0
+    """How long Time to Live is ENABLING or DISABLING; it deletes while it is ENABLED or DISABLING."""
+    ttl_change_seconds: float = 3600.0
+    """How long after a change of a table's Time to Live the next one is refused."""
     policy_delay_seconds: float = 0.5
     """How long it takes until every request obeys a changed resource policy, and its reading shows the change."""
     policy_change_seconds: float = 15.0

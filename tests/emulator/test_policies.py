@@ -231,6 +231,16 @@ def test_one_role_only(cloud: Cloud, operator: str) -> None:
     assert message.startswith(f"User: arn:aws:sts::{ACCOUNT}:assumed-role/{cloud.name}/session is not")
 
 
+def test_all_but_a_named_principal(cloud: Cloud) -> None:
+    _at_once(cloud).table()
+    role = _as_role(cloud)
+    statement = json.loads(_denial(cloud))["Statement"][0]
+    del statement["Principal"]
+    _put(cloud, json.dumps({"Statement": {**statement, "NotPrincipal": {"AWS": _role_arn(cloud)}}}))
+    role.put_item(TableName=cloud.name, Item=KEY)
+    assert _refused(lambda: cloud.put("a"))
+
+
 def test_a_role_named_as_principal_means_its_sessions(cloud: Cloud) -> None:
     _at_once(cloud).table()
     role = _as_role(cloud)

@@ -186,24 +186,6 @@ def test_a_stream_needs_a_view_type_to_be_enabled_only(cloud: Cloud, specificati
         cloud.dynamodb.update_table(TableName=cloud.name, StreamSpecification=specification)
 
 
-def test_time_to_live_set_twice_is_refused(cloud: Cloud) -> None:
-    cloud.table()
-
-    def set_to(enabled: bool, attribute: str = "expires") -> None:
-        cloud.dynamodb.update_time_to_live(
-            TableName=cloud.name, TimeToLiveSpecification={"Enabled": enabled, "AttributeName": attribute}
-        )
-
-    with pytest.raises(ClientError, match="TimeToLive is already disabled"):
-        set_to(False)
-    set_to(True)
-    with pytest.raises(ClientError, match="TimeToLive is already enabled"):
-        set_to(True)
-    with pytest.raises(ClientError, match="active on a different AttributeName: current AttributeName is expires"):
-        set_to(True, "other")
-    set_to(False)
-
-
 def test_a_protected_table_is_not_deleted(cloud: Cloud) -> None:
     cloud.table(DeletionProtectionEnabled=True)
     with pytest.raises(ClientError, match="currently protected against deletion"):

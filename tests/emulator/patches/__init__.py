@@ -10,18 +10,22 @@ import asyncio
 
 from tests.emulator.patches import (
     alarms,
+    backups,
     callers,
     consumption,
     gateway,
     kms,
     lambda_workers,
     mappings,
+    parameters,
     partiql,
     policies,
     reads,
     settings,
     streams,
     tables,
+    tagging,
+    ttl,
     writes,
 )
 from tests.emulator.state import STATE
@@ -30,7 +34,8 @@ from tests.emulator.transitions import tick
 
 def apply() -> asyncio.Future[None]:
     """Puts every patch in place; what is returned keeps time until it is cancelled."""
-    tables_and_items = (tables, policies, streams, reads, writes, consumption, partiql)
-    for patch in (kms, *tables_and_items, callers, lambda_workers, mappings, alarms, gateway, settings):
+    dynamodb = (tables, ttl, backups, policies, streams, reads, writes, consumption, partiql)
+    functions = (callers, lambda_workers, mappings)
+    for patch in (kms, *dynamodb, *functions, alarms, parameters, tagging, gateway, settings):
         patch.apply()
-    return asyncio.ensure_future(tick(STATE.transitions.settle, streams.expire_items, alarms.evaluate_all))
+    return asyncio.ensure_future(tick(STATE.transitions.settle, ttl.expire_items, alarms.evaluate_all))

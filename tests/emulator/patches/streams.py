@@ -1,15 +1,12 @@
 # Copyright: Contributors to the Sealift project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""DynamoDB's streams: they start late, keep records for a time, and hold the deletions of TTL."""
+"""DynamoDB's streams: they start late, and keep records for a time."""
 
-import threading
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from ministack.core.concurrency import esm_wake
-from ministack.core.responses import request_scope
 from ministack.services import dynamodb, dynamodb_streams
 
 from tests.emulator.answers import Answer, content, with_content
@@ -19,21 +16,14 @@ from tests.emulator.state import STATE
 _emit_stream_event = dynamodb._emit_stream_event
 _build_change_record = dynamodb._build_change_record
 _trim_stream_records = dynamodb._trim_stream_records
-_remove_item = dynamodb._remove_item
 _describe_stream = dynamodb_streams._describe_stream
 _get_records = dynamodb_streams._get_records
-
-_TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
-# "Items with an expiry older than five years are not deleted."
-_TTL_OLDEST_SECONDS = 5 * 365 * 24 * 3600
-_next_sweep = 0.0
 
 
 def apply() -> None:
     dynamodb._emit_stream_event = emit_stream_event
     dynamodb._build_change_record = build_change_record
     dynamodb._trim_stream_records = trim_stream_records
-    dynamodb._remove_item = remove_item
     dynamodb_streams._describe_stream = describe_stream
     dynamodb_streams._get_records = get_records
 
@@ -96,45 +86,6 @@ def build_change_record(table: dict[str, Any], event: str, old: Any, new: Any, v
 def trim_stream_records(name: str, **scope: Any) -> None:
     with STATE.stream_lock:
         _trim_stream_records(name, **scope)
-
-
-def remove_item(table: dict[str, Any], partition_key: Any, sort_key: Any) -> Any:
-    """ministack's own thread for expired items stays idle: it would delete without a stream record."""
-    if threading.current_thread().name == "dynamodb-ttl-reaper":
-        return None
-    return _remove_item(table, partition_key, sort_key)
-
-
-def expire_items() -> None:
-    global _next_sweep  # noqa: PLW0603 - the sweep's own clock
-    if time.monotonic() < _next_sweep:
-        return
-    _next_sweep = time.monotonic() + STATE.settings.ttl_sweep_seconds
-    for (account, region, name), setting in list(dynamodb._ttl_settings.all_items()):
-        table = dynamodb._tables.get_scoped(account, region, name)
-        if table and setting.get("TimeToLiveStatus") == "ENABLED":
-            with request_scope(account, region):
-                _expire(name, table, setting["AttributeName"])
-
-
-def _expire(name: str, table: dict[str, Any], attribute: str) -> None:
-    now = time.time()
-    expired = [
-        (partition_key, sort_key)
-        for partition_key, items in table["items"].items()
-        for sort_key, item in items.items()
-        if now - _TTL_OLDEST_SECONDS < _expiry(item.get(attribute)) <= now
-    ]
-    for partition_key, sort_key in expired:
-        old = _remove_item(table, partition_key, sort_key)
-        emit_stream_event(name, "REMOVE", old, None)
-        records = dynamodb._live_stream_records(name)
-        if records and not table.get(STREAM_STARTING):
-            records[-1]["userIdentity"] = dict(_TTL_IDENTITY)
-
-
-def _expiry(value: dict[str, str] | None) -> float:
-    return float(value["N"]) if value and "N" in value else float("inf")
 
 
 def describe_stream(data: dict[str, Any]) -> Answer:

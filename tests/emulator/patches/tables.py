@@ -12,7 +12,7 @@ from typing import Any
 from ministack.services import dynamodb
 
 from tests.emulator.answers import Answer, content, refusal, with_content
-from tests.emulator.patches import kms, policies
+from tests.emulator.patches import backups, kms, policies
 from tests.emulator.state import STATE
 
 STREAM_STARTING = "_stream_starting"
@@ -22,8 +22,6 @@ _create_table = dynamodb._create_table
 _update_table = dynamodb._update_table
 _delete_table = dynamodb._delete_table
 _table_description = dynamodb._table_description
-_update_ttl = dynamodb._update_ttl
-_describe_ttl = dynamodb._describe_ttl
 _update_continuous_backups = dynamodb._update_continuous_backups
 
 _IN_USE = "Attempt to change a resource which is still in use: Table is being {verb}: {name}"
@@ -36,8 +34,6 @@ def apply() -> None:
     dynamodb._update_table = update_table
     dynamodb._delete_table = delete_table
     dynamodb._table_description = table_description
-    dynamodb._update_ttl = update_ttl
-    dynamodb._describe_ttl = describe_ttl
     dynamodb._update_continuous_backups = update_continuous_backups
 
 
@@ -48,7 +44,7 @@ def table_of(data: dict[str, Any]) -> Any:
 def create_table(data: dict[str, Any]) -> Answer:
     existing = table_of(data)
     if existing and existing["TableStatus"] == "CREATING":
-        return _in_use(existing)
+        return in_use(existing)
     data, refused = _with_key_arn(data)
     if refused and not existing:
         return refused
@@ -70,7 +66,7 @@ def update_table(data: dict[str, Any]) -> Answer:
     if table is None:
         return _update_table(data)
     if table["TableStatus"] != "ACTIVE":
-        return _in_use(table)
+        return in_use(table)
     data, refused = _with_key_arn(data)
     refused = refused or _stream_refusal(table, data) or _encryption_refusal(table, data)
     if refused:
@@ -94,7 +90,9 @@ def delete_table(data: dict[str, Any]) -> Answer:
     if table is None:
         return _delete_table(data)
     if table["TableStatus"] in ("CREATING", "UPDATING"):
-        return _in_use(table)
+        return in_use(table)
+    if refused := backups.refused_deletion(table):
+        return refused
     if table.get("DeletionProtectionEnabled"):
         return refusal(
             "ValidationException",
@@ -109,6 +107,7 @@ def delete_table(data: dict[str, Any]) -> Answer:
     def gone() -> None:
         if dynamodb._tables.get(name) is table:
             policies.forget(table["TableArn"])
+            backups.keep_deleted(table)
             _delete_table({"TableName": name})
 
     return _begin(answer, table, "DELETING", gone)
@@ -127,7 +126,7 @@ def _settle(table: dict[str, Any]) -> None:
         table["SSEDescription"]["Status"] = "ENABLED"
 
 
-def _in_use(table: dict[str, Any]) -> Answer:
+def in_use(table: dict[str, Any]) -> Answer:
     text = _IN_USE.format(verb=_VERBS[table["TableStatus"]], name=table["TableName"])
     return refusal("ResourceInUseException", text)
 
@@ -235,33 +234,6 @@ def _warm_throughput(table: dict[str, Any]) -> dict[str, Any]:
             "WriteUnitsPerSecond": provisioned["WriteCapacityUnits"],
         }
     return {**least, **(table.get(_WARM) or {}), "Status": "ACTIVE"}
-
-
-def update_ttl(data: dict[str, Any]) -> Answer:
-    table = table_of(data)
-    wanted = data.get("TimeToLiveSpecification") or {}
-    if table is None or not wanted.get("AttributeName"):
-        return _update_ttl(data)
-    if table["TableStatus"] != "ACTIVE":
-        return _in_use(table)
-    present = dynamodb._ttl_settings.get(table["TableName"]) or {}
-    enabled, attribute = present.get("TimeToLiveStatus") == "ENABLED", present.get("AttributeName")
-    if bool(wanted.get("Enabled")) != enabled:
-        return _update_ttl(data)
-    if enabled and attribute != wanted["AttributeName"]:
-        text = f"TimeToLive is active on a different AttributeName: current AttributeName is {attribute}"
-    else:
-        text = f"TimeToLive is already {'enabled' if enabled else 'disabled'}"
-    return refusal("ValidationException", text)
-
-
-def describe_ttl(data: dict[str, Any]) -> Answer:
-    table = table_of(data)
-    if table and table["TableStatus"] in ("CREATING", "DELETING"):
-        status = table["TableStatus"]
-        text = f"Cannot describe time to live while table is in {status} state: Current table state is {status}"
-        return refusal("ValidationException", text)
-    return _describe_ttl(data)
 
 
 def update_continuous_backups(data: dict[str, Any]) -> Answer:
