@@ -113,16 +113,17 @@ def change_fence(
     while True:
         now = time.monotonic()
         held = read_fence(dynamodb, table_arn)
-        before = before or held
         wanted = wanted_policy(held.text, table_arn, exempt)
         if wanted == held.text:
             settled_at = now if settled_at is None else settled_at
             if now - settled_at >= min(confirm, timeout):
-                return Change(before, held)
+                return Change(before or held, held)
         else:
             settled_at = None
+            # Not what was read first: that may have been older than this, to which the revision testifies.
+            before = held
             try:
-                return Change(before, _write(dynamodb, table_arn, held, wanted))
+                return Change(held, _write(dynamodb, table_arn, held, wanted))
             except SealiftError as error:
                 if error.code != _MISMATCH and error.code not in _NOT_YET and not error.retryable:
                     raise
