@@ -16,98 +16,225 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-import json
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import stage_command
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import (
     Client,
     Description,
     client,
     refuse_out_of_range,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm, presentable
+from ansible_collections.sealift.dynamodb.plugins.module_utils.baseline import ENTRY as BASELINE
+from ansible_collections.sealift.dynamodb.plugins.module_utils.baseline import (
+    full_verify,
+    read_positions,
+    recorded,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.comparison import (
-    MAX_DIFFERENCES,
     MAX_THREADS,
     Comparison,
     Outcome,
     Spec,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.doubts import Difference
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import expiry_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.pair import Pair
+from ansible_collections.sealift.dynamodb.plugins.module_utils.repair import Repair, Repaired
+from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import ShardWalk
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
+    Side,
+    active_direction,
+    current_side,
+    unfinished,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
     get_table,
-    key_names,
     key_text,
     refuse_same_table,
     table_id,
     typed_keys,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tail import Tail, follow
+from ansible_collections.sealift.dynamodb.plugins.module_utils.verify_result import entry_of, result_of
 
-SHOWN_KEYS = 100
-_NAMED_KEYS = 3
 _MIN_SEGMENTS = 4
 _SEGMENT_BYTES = 64 * 1024 * 1024
-_RANGES = {"total_segments": (1, 1_000_000), "window": (0, None), "max_lag": (0, None), "max_read_units": (1, None)}
+_RANGES = {
+    "total_segments": (1, 1_000_000),
+    "window": (0, None),
+    "max_lag": (0, None),
+    "max_read_units": (1, None),
+    "wait_timeout": (1, None),
+}
 _READABLE = frozenset({"ACTIVE", "UPDATING"})
 
 
 def compare_tables(module: AnsibleAWSModule) -> dict[str, Any]:
-    """Compare source and target, write the outcome down, and return it."""
+    """Compare two tables, repair the one where that is wanted, write the outcome down, and return it."""
     refuse_same_table(module.params["source"], module.params["target"])
     refuse_out_of_range(module.params, _RANGES)
-    dynamodb = client(module, "dynamodb", max_pool_connections=2 * MAX_THREADS)
-    source = get_table(dynamodb, module.params["source"])
-    replicated = not module.params["require_replication"] or _replicated(module, dynamodb, source)
-    if module.check_mode and not (replicated and find_table(dynamodb, module.params["target"])):
-        return _not_compared(source, module.params["target"])
-    if not replicated:
-        raise _not_replicated(source)
-    target = get_table(dynamodb, module.params["target"])
-    _refuse_unlike(source, target)
-    spec = _spec(module, source, target)
-    began_at, began = datetime.now(UTC), time.monotonic()
-    outcome = _compare(dynamodb, spec, source, target)
-    result = _result(spec, outcome, time.monotonic() - began)
-    if not module.check_mode:
-        entry = _entry(result, source, target, began_at) | {
-            "mode": module.params["mode"],
-            "consistent": spec.consistent,
-        }
-        _write_down(Journal(dynamodb, module.params["journal"], source["TableArn"]), entry)
-    return result
+    return Verify(module).run()
 
 
-def _replicated(module: AnsibleAWSModule, dynamodb: Client, source: Description) -> bool:
-    gate = Gate(dynamodb, module.params["journal"], source["TableArn"]).read()
-    return gate is not None and gate.open
+class Verify:
+    """One run, by the user's parameters."""
+
+    def __init__(self, module: AnsibleAWSModule) -> None:
+        self._module = module
+        self._params: dict[str, Any] = module.params
+        self._dynamodb = client(module, "dynamodb", max_pool_connections=2 * MAX_THREADS)
+        self._source = get_table(self._dynamodb, self._params["source"])
+        self._journal = Journal(self._dynamodb, self._params["journal"], self._source["TableArn"])
+        self._state = self._journal.get(SWITCH_ENTRY)
+        self._direction = active_direction(self._state) or _direction_of(current_side(self._state))
+        self._began_at = datetime.now(UTC)
+
+    def run(self) -> dict[str, Any]:
+        """Compare, and return the module's result."""
+        began = time.monotonic()
+        replicated = not self._requires_replication or self._replicated()
+        if self._module.check_mode and not (replicated and find_table(self._dynamodb, self._params["target"])):
+            return _not_compared(self._source, self._params["target"])
+        if not replicated:
+            raise _not_replicated(self._source)
+        pair = Pair(self._source, get_table(self._dynamodb, self._params["target"]), self._direction)
+        _refuse_unlike(pair.source, pair.target)
+        spec = self._spec(pair)
+        compare = {"full": self._full, "tail": self._tail}[self._params["mode"]]
+        try:
+            outcome, positions = compare(pair, spec)
+        except SealiftError as error:
+            if error.missing:
+                _refuse_replaced(self._dynamodb, pair)
+            raise
+        _refuse_replaced(self._dynamodb, pair)
+        if self._params["repair"] and outcome.differences:
+            if self._module.check_mode:
+                return _predicted(result_of(pair, outcome, None, spec.max_lag, time.monotonic() - began))
+            outcome, repaired = self._repair(pair, spec, outcome)
+        else:
+            repaired = None
+        result = result_of(pair, outcome, repaired, spec.max_lag, time.monotonic() - began)
+        self._write_down(pair, entry_of(result, pair, self._began_at, **self._how(spec)), positions)
+        return result
+
+    @property
+    def _requires_replication(self) -> bool:
+        required = self._params["require_replication"]
+        return bool(self._params["repair"] if required is None else required)
+
+    def _replicated(self) -> bool:
+        gate = Gate(self._dynamodb, self._journal.table, self._source["TableArn"], self._direction).read()
+        return gate is not None and gate.open
+
+    def _spec(self, pair: Pair) -> Spec:
+        expiring = ((self._state or {}).get("ttl") or {}).get("attribute")
+        return Spec(
+            tables=pair.tables,
+            key=pair.key,
+            total_segments=self._params["total_segments"] or segments_for(pair.source, pair.target),
+            window=self._params["window"],
+            max_lag=self._params["max_lag"],
+            max_read_units=self._params["max_read_units"],
+            consistent=self._params["consistent_read"],
+            expiry=expiry_of(self._dynamodb, pair.tables, [expiring]),
+        )
+
+    def _how(self, spec: Spec) -> dict[str, Any]:
+        return {"mode": self._params["mode"], "consistent": spec.consistent}
+
+    def _full(self, pair: Pair, spec: Spec) -> tuple[Outcome, Mapping[str, Any] | None]:
+        """Compare all items, and note where the stream was at the beginning."""
+        # A write that eventually consistent scans overlook may be older than the positions.
+        noted = spec.consistent and not self._module.check_mode and self._journal.exists()
+        streams = client(self._module, "dynamodbstreams")
+        with recorded(streams, pair.stream_arn if noted else None, self._module.warn) as positions:
+            outcome = Comparison(self._dynamodb, spec).run()
+        return outcome, positions()
+
+    def _tail(self, pair: Pair, spec: Spec) -> tuple[Outcome, Mapping[str, Any] | None]:
+        """Compare what has changed since the last clean verify."""
+        positions = read_positions(self._journal, pair)
+        walk = ShardWalk(
+            client(self._module, "dynamodbstreams"),
+            pair.stream_arn or "",
+            positions,
+            remedy=full_verify(pair.table),
+        )
+        tail = Tail(
+            self._dynamodb,
+            walk,
+            pair.tables,
+            pair.key,
+            spec.max_lag,
+            expiry=spec.expiry,
+            max_read_units=spec.max_read_units,
+        )
+        reached, complete = follow(tail, walk, self._params["wait_timeout"], full_verify(pair.table))
+        outcome = Outcome(None, tail.changed_keys, dict(tail.differences), complete, tail.capacity)
+        return outcome, reached
+
+    def _repair(self, pair: Pair, spec: Spec, outcome: Outcome) -> tuple[Outcome, Repaired]:
+        self._refuse_repair()
+        # From the first write on, what an earlier verify found is no longer so; a crash must leave that behind.
+        unclean = result_of(pair, outcome, None, spec.max_lag, 0.0)
+        self._write_down(pair, entry_of(unclean, pair, self._began_at, **self._how(spec)) | {"clean": False}, None)
+        repair = Repair(self._dynamodb, pair.tables, pair.key, spec.max_lag, spec.expiry, spec.max_read_units)
+        repaired = repair.run(outcome.differences)
+        capacity = (outcome.capacity[0] + repair.capacity[0], outcome.capacity[1] + repair.capacity[1])
+        return replace(outcome, differences=repaired.differences, capacity=capacity), repaired
+
+    def _refuse_repair(self) -> None:
+        if self._requires_replication and not self._replicated():
+            raise _not_replicated(self._source)
+        state = self._journal.get(SWITCH_ENTRY)
+        if state is not None and unfinished(state):
+            stage = state["move"]
+            raise SealiftError(
+                f"Table {self._source['TableName']} is in the middle of a {stage}, in which no item may be written by "
+                f"hand. Nothing was changed. Let it end first: {stage_command(self._source['TableName'], stage)}"
+            )
+
+    def _write_down(self, pair: Pair, entry: dict[str, Any], positions: Mapping[str, Any] | None) -> None:
+        """Note the outcome where there is a journal: a compare of two tables that are no migration leaves no trace."""
+        if self._module.check_mode or not self._journal.exists():
+            return
+        self._journal.put(f"verify#{entry['began_at']}", entry)
+        state = self._journal.get(SWITCH_ENTRY)
+        # A cutover has its own proof of how the tables are, which is not to be disturbed.
+        if unfinished(state) or active_direction(state) is not self._direction:
+            return
+        if not entry["clean"]:
+            self._journal.put("verify#latest", entry)
+            self._journal.delete(BASELINE)
+            return
+        if positions:
+            self._journal.put(BASELINE, {**pair.about, "positions": positions})
+        self._journal.put("verify#latest", entry)
+
+
+def _direction_of(current: Side) -> Direction:
+    """Return which table is right while neither direction runs."""
+    return Direction.FORWARD if current is Side.SOURCE else Direction.REVERSE
 
 
 def _not_replicated(source: Description) -> SealiftError:
     name = source["TableName"]
     return SealiftError(
         f"Changes of table {name} are not being replicated, so a comparison would only tell how far behind the target "
-        "is. Nothing was changed. Complete the seed, which starts replication: ansible-playbook "
-        f"sealift.dynamodb.migrate -e table={name} --tags seed"
-    )
-
-
-def _spec(module: AnsibleAWSModule, source: Description, target: Description) -> Spec:
-    return Spec(
-        tables=(source["TableName"], target["TableName"]),
-        key=key_names(source),
-        total_segments=module.params["total_segments"] or segments_for(source, target),
-        window=module.params["window"],
-        max_lag=module.params["max_lag"],
-        max_read_units=module.params["max_read_units"],
-        consistent=module.params["consistent_read"],
+        f"is. Nothing was changed. Complete the seed, which starts replication: {stage_command(name, 'seed')}"
     )
 
 
@@ -133,19 +260,8 @@ def _refuse_unlike(source: Description, target: Description) -> None:
         )
 
 
-def _compare(dynamodb: Client, spec: Spec, source: Description, target: Description) -> Outcome:
-    try:
-        outcome = Comparison(dynamodb, spec).run()
-    except SealiftError as error:
-        if error.missing:
-            _refuse_replaced(dynamodb, source, target)
-        raise
-    _refuse_replaced(dynamodb, source, target)
-    return outcome
-
-
-def _refuse_replaced(dynamodb: Client, *tables: Description) -> None:
-    for table in tables:
+def _refuse_replaced(dynamodb: Client, pair: Pair) -> None:
+    for table in pair.source, pair.target:
         now = find_table(dynamodb, table["TableName"])
         if now is None or table_id(now) != table_id(table):
             raise SealiftError(
@@ -153,46 +269,6 @@ def _refuse_replaced(dynamodb: Client, *tables: Description) -> None:
                 "compare, so its result would mean nothing. Nothing was changed. Find out who did it, and run the same "
                 "command again once both tables are there."
             )
-
-
-def _result(spec: Spec, outcome: Outcome, seconds: float) -> dict[str, Any]:
-    differences = {kind.value: _listed(spec, outcome, kind) for kind in Difference}
-    return {
-        "changed": False,
-        "clean": outcome.complete and not outcome.differences,
-        "complete": outcome.complete,
-        "item_counts": dict(zip(("source", "target"), outcome.items, strict=True)),
-        "reread": outcome.reread,
-        "differences": differences,
-        "seconds": round(seconds, 1),
-        "consumed": dict(zip(("source", "target"), outcome.capacity, strict=True)),
-        "msg": _message(spec, outcome, differences),
-    }
-
-
-def _listed(spec: Spec, outcome: Outcome, kind: Difference) -> dict[str, Any]:
-    keys = [key for key, difference in outcome.differences.items() if difference is kind]
-    form = KeyForm(spec.key)
-    return {"count": len(keys), "first_keys": [presentable(form.decode(key)) for key in keys[:SHOWN_KEYS]]}
-
-
-def _message(spec: Spec, outcome: Outcome, differences: dict[str, dict[str, Any]]) -> str:
-    source, target = spec.tables
-    if not outcome.differences:
-        compared = f"{outcome.items[0]} items compared, {outcome.reread} keys read again"
-        return f"Table {target} holds what {source} holds: {compared}."
-    counts = ", ".join(f"{found['count']} {kind}" for kind, found in differences.items())
-    named = "; ".join(
-        f"{kind} {', '.join(json.dumps(key) for key in found['first_keys'][:_NAMED_KEYS])}"
-        for kind, found in differences.items()
-        if found["count"]
-    )
-    partly = "" if outcome.complete else f" The compare ended there, at its limit of {MAX_DIFFERENCES} differences."
-    return (
-        f"Table {target} does not hold what {source} holds: {counts}. First keys: {named}.{partly} Each was read again "
-        f"for {spec.max_lag:g} s. Nothing was changed. If the replication was still catching up, run the same command "
-        "again when its lag is gone; what differs then was lost on the way, or written to the target by somebody else."
-    )
 
 
 def _not_compared(source: Description, target: str) -> dict[str, Any]:
@@ -204,24 +280,13 @@ def _not_compared(source: Description, target: str) -> dict[str, Any]:
     }
 
 
-def _entry(result: dict[str, Any], source: Description, target: Description, began_at: datetime) -> dict[str, Any]:
-    """Return the journal's entry: counts, never keys."""
-    return {
-        "clean": result["clean"],
-        "complete": result["complete"],
-        "item_counts": result["item_counts"],
-        "reread": result["reread"],
-        **{kind.value: result["differences"][kind.value]["count"] for kind in Difference},
-        "began_at": began_at.isoformat(timespec="seconds"),
-        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "source_table_id": table_id(source),
-        "target_table_id": table_id(target),
-        "target": target["TableName"],
+def _predicted(found: dict[str, Any]) -> dict[str, Any]:
+    """Return what a repair would do; whether the tables agree then, only it can tell."""
+    repaired = {kind: each["count"] for kind, each in found["differences"].items()}
+    counts = ", ".join(f"{number} {kind}" for kind, number in repaired.items())
+    return found | {
+        "changed": True,
+        "clean": None,
+        "repaired": repaired,
+        "msg": f"{found['msg']} Would be repaired: {counts}.",
     }
-
-
-def _write_down(journal: Journal, entry: dict[str, Any]) -> None:
-    """Note the outcome where there is a journal: a compare of two tables that are no migration leaves no trace."""
-    if journal.exists():
-        journal.put(f"verify#{entry['began_at']}", entry)
-        journal.put("verify#latest", entry)

@@ -66,14 +66,14 @@ class Spec:
 class Outcome:
     """What a comparison found.
 
-    :param items: scanned at the source and at the target.
+    :param items: scanned at the source and at the target; None where nothing was scanned.
     :param reread: keys that were doubtful.
     :param differences: by key, in canonical form.
     :param complete: whether both tables were read to their end; else there were too many differences.
     :param capacity: read units consumed at the source and at the target.
     """
 
-    items: tuple[int, int]
+    items: tuple[int, int] | None
     reread: int
     differences: dict[bytes, Difference]
     complete: bool

@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.batch_get import BATCH_KEYS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm
+from ansible_collections.sealift.dynamodb.plugins.module_utils.comparison import MAX_DIFFERENCES
+from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.doubts import Difference, Doubts, difference_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import NO_EXPIRY, Expiry
 from ansible_collections.sealift.dynamodb.plugins.module_utils.images import ImageReader
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
@@ -31,6 +34,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.shards import Rec
 # A dead invocation may write for as long as the function's timeout after another one has done its work.
 RECENT_SECONDS = 120.0
 
+# The time of a record, as well as that of an answer, is in whole seconds.
+_TIME_STEP_SECONDS = 2.0
 _MAX_OPEN_DOUBTS = 50_000
 _STEP_SECONDS = 0.5
 _PAUSE_SECONDS = 0.05
@@ -178,3 +183,30 @@ class Tail:
         origin, destination = self._origin(keys), self._destination(keys)
         found = {key: difference_of(origin.get(key), destination.get(key)) for key in keys}
         return {key: difference for key, difference in found.items() if difference}
+
+
+def follow(tail: Tail, walk: ShardWalk, timeout: float, remedy: str) -> tuple[Mapping[str, Any], bool]:
+    """Compare all that changed until now, on a table that may never be quiet.
+
+    A record's time only tells when to stop. What is left unread is read by the walk that begins where this one ends.
+
+    :param timeout: seconds for reading the stream.
+    :param remedy: completes the error about a stream that takes too long: what to do instead.
+    :returns: the positions behind what was compared, and whether that is all there was.
+    """
+    give_up = time.monotonic() + timeout
+    tail.step()
+    until = walk.now() + _TIME_STEP_SECONDS
+    complete = True
+    while complete and not walk.at_end and walk.read_until <= until:
+        if time.monotonic() > give_up:
+            raise SealiftError(
+                f"{tail.changed_keys} keys that changed since the last verify were compared in {timeout:g} s, and the "
+                f"stream {walk.stream_arn} holds more: it was read up to {clock_time(walk.read_until)}. Nothing was "
+                f"changed. Run the same command again with a larger wait_timeout. Or: {remedy}"
+            )
+        tail.step()
+        complete = len(tail.differences) < MAX_DIFFERENCES
+    positions = tail.positions()
+    tail.finish()
+    return positions, complete

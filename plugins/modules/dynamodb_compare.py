@@ -19,21 +19,41 @@ description:
     way is not taken for a loss. What differs then is returned, as keys only.
   - RV(clean) true means that every write which the source acknowledged before the compare began is in the target.
   - A table that differs is a result and not a failure. A playbook that must stop there says so with C(failed_when).
-  - Reads only. Changes neither of the tables.
+  - After a cutover the target is right and the source follows it, so the comparison turns round by itself. What
+    RV(direction) says counts for all that is returned.
+  - An item whose time to live is over counts as absent in either table, since DynamoDB deletes it when it likes.
+  - Reads only, unless O(repair) is set.
 options:
   source:
-    description: Name of the table that is right by definition.
+    description: Name of the migration's source, the table that is right by definition until a cutover.
     type: str
     required: true
   target:
-    description: Name of the table that is to be proven equal.
+    description: Name of the migration's target, the table that is to be proven equal.
     type: str
     required: true
   mode:
-    description: V(full) compares all items.
+    description:
+      - V(full) compares all items.
+      - V(tail) compares the items that changed since the last comparison that was clean, as far as the journal knows of
+        one. It reads their keys from the stream, from where it was then to where it is now. That is refused when more
+        than 23 hours have passed, since the stream keeps a change for 24, or when the stream was replaced.
     type: str
-    choices: [full]
+    choices: [full, tail]
     default: full
+  repair:
+    description:
+      - Whether to make what differs equal. What is missing or changed is copied again and what is too much is deleted,
+        item by item and whole. The right item is read strongly before each write and after it, and written again until
+        both tables agree, so no write of an application or of the replication is lost.
+      - All these keys are compared once more then. RV(clean) and RV(differences) are about the time after the repair.
+      - Check mode predicts RV(repaired).
+    type: bool
+    default: false
+  wait_timeout:
+    description: With O(mode=tail), how long reading the stream up to the present may take, in seconds.
+    type: int
+    default: 3600
   total_segments:
     description:
       - Number of segments in which both tables are scanned; sixteen of them are worked on at the same time.
@@ -62,15 +82,19 @@ options:
     type: bool
     default: true
   require_replication:
-    description: Whether to fail where this migration's replication is not running.
+    description:
+      - Whether to fail where this migration's replication is not running.
+      - As O(repair), where not given. A repair without replication is right for tables that nobody writes to.
     type: bool
-    default: false
 notes:
-  - The outcome is written into the journal (counts, no keys) if the journal exists, except in check mode.
+  - The outcome is written into the journal (counts, no keys) if the journal exists, except in check mode. A comparison
+    that is clean also leaves there where the stream was when it began, from where V(tail) goes on; for one of all items
+    that takes a stream, and O(consistent_read=true). One that is not clean takes that away.
+  - While a cutover or a rollback is under way, neither is touched.
   - Check mode compares like a real run. Where there is nothing to compare yet, it only says so, and RV(clean) is null.
 attributes:
   diff_mode:
-    description: Nothing is changed, so there is nothing to show.
+    description: What a repair changes are items, which are never shown; RV(repaired) counts them.
     support: none
 extends_documentation_fragment:
   - amazon.aws.common.modules
@@ -91,6 +115,18 @@ EXAMPLES = r"""
   register: verify
   failed_when: not verify.clean
 
+- name: Compare what has changed since
+  sealift.dynamodb.dynamodb_compare:
+    source: users
+    target: users-encrypted
+    mode: tail
+
+- name: Copy again what differs
+  sealift.dynamodb.dynamodb_compare:
+    source: users
+    target: users-encrypted
+    repair: true
+
 - name: Compare without disturbing the applications
   sealift.dynamodb.dynamodb_compare:
     source: users
@@ -101,18 +137,27 @@ EXAMPLES = r"""
 
 RETURN = r"""
 clean:
-  description: Whether no key differs. Null in check mode where there is nothing to compare yet.
+  description:
+    - Whether no key differs.
+    - Null in check mode where there is nothing to compare yet, or where a repair would have to show it.
   returned: success
   type: bool
   sample: true
 complete:
-  description: Whether both tables were read to their end. A compare ends early when 100000 keys differ.
+  description: Whether everything was read to its end. A compare ends early when 100000 keys differ.
   returned: when the tables were compared
   type: bool
   sample: true
+direction:
+  description:
+    - V(forward) where the source is right and the target is compared with it, V(reverse) after a cutover, where it is
+      the other way round.
+  returned: when the tables were compared
+  type: str
+  sample: forward
 item_counts:
   description: Number of items scanned.
-  returned: when the tables were compared
+  returned: when all items were compared
   type: dict
   contains:
     source:
@@ -126,7 +171,9 @@ item_counts:
       returned: always
       sample: 5000
 reread:
-  description: How many times a key became doubtful and was read again.
+  description:
+    - How many times a key became doubtful and was read again.
+    - With O(mode=tail), how many times a key that had changed was compared.
   returned: when the tables were compared
   type: int
   sample: 12
@@ -136,7 +183,7 @@ differences:
   type: dict
   contains:
     missing:
-      description: Keys that the source has and the target does not have.
+      description: Keys that the table which is right has and the other one does not have.
       type: dict
       returned: always
       contains: &kind
@@ -152,7 +199,7 @@ differences:
           returned: always
           sample: [{pk: {S: "user#17"}}]
     extra:
-      description: Keys that the target has and the source does not have.
+      description: Keys that the other table has and the one which is right does not have.
       type: dict
       returned: always
       contains: *kind
@@ -161,6 +208,26 @@ differences:
       type: dict
       returned: always
       contains: *kind
+repaired:
+  description: Number of keys that were written, by what was wrong with them.
+  returned: when the tables were compared
+  type: dict
+  contains:
+    missing:
+      description: Keys that were copied.
+      type: int
+      returned: always
+      sample: 1
+    extra:
+      description: Keys that were deleted.
+      type: int
+      returned: always
+      sample: 0
+    changed:
+      description: Keys whose items were replaced.
+      type: int
+      returned: always
+      sample: 2
 seconds:
   description: How long the compare took.
   returned: when the tables were compared
@@ -199,13 +266,15 @@ def main() -> None:
     argument_spec = {
         "source": {"type": "str", "required": True},
         "target": {"type": "str", "required": True},
-        "mode": {"type": "str", "choices": ["full"], "default": "full"},
+        "mode": {"type": "str", "choices": ["full", "tail"], "default": "full"},
+        "repair": {"type": "bool", "default": False},
+        "wait_timeout": {"type": "int", "default": 3600},
         "total_segments": {"type": "int"},
         "window": {"type": "int", "default": 20000},
         "max_lag": {"type": "float", "default": 60},
         "max_read_units": {"type": "float"},
         "consistent_read": {"type": "bool", "default": True},
-        "require_replication": {"type": "bool", "default": False},
+        "require_replication": {"type": "bool"},
         "journal": JOURNAL_OPTION,
     }
     module = AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True)
