@@ -10,17 +10,11 @@ import pytest
 
 @pytest.fixture(params=["emulator", "dynamodb_local"])
 def engine(request: pytest.FixtureRequest) -> Any:
-    """Each of the engines in turn, empty."""
+    """Each of the engines in turn, which are empty."""
     return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
 def dynamodb(engine: Any) -> Any:
-    """A client for the engine."""
+    """A client for each of the engines in turn."""
     return engine.client("dynamodb")
-
-
-@pytest.fixture
-def streams(engine: Any) -> Any:
-    """A client for the engine's streams."""
-    return engine.client("dynamodbstreams")

@@ -83,11 +83,6 @@ class Tables:
         self.dynamodb.meta.events.register(f"before-call.dynamodb.{operation}", once)
 
 
-@pytest.fixture(params=["emulator", "dynamodb_local"])
-def engine(request: pytest.FixtureRequest) -> Any:
-    return request.getfixturevalue(request.param)
-
-
 @pytest.fixture
 def tables(engine: Any, name: str) -> Tables:
     return Tables(engine, name, "NEW_AND_OLD_IMAGES")
