@@ -75,7 +75,7 @@ def manage_cutover(module: AnsibleAWSModule) -> dict[str, Any]:
     }
     move = Move(module)
     before = _view(move.entry)
-    needed = unfinished(move.entry) or current_side(move.entry or None) is not move.to
+    needed = unfinished(move.entry) or current_side(move.entry) is not move.to
     result = states[module.params["state"]](move)
     after = _predicted(move, before) if move.check_mode and needed else _view(move.entry)
     common = {
@@ -95,9 +95,9 @@ def manage_cutover(module: AnsibleAWSModule) -> dict[str, Any]:
 
 def _view(entry: dict[str, Any]) -> dict[str, Any]:
     """Return what a run may change, for the comparison of before and after."""
-    active = active_direction(entry or None)
+    active = active_direction(entry)
     return {
-        "current": current_side(entry or None).value,
+        "current": current_side(entry).value,
         "direction": active.value if active else "none",
         "move": entry.get("move", ""),
         "state": entry.get("state", ""),
@@ -117,7 +117,7 @@ def _predicted(move: Move, before: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ready(move: Move) -> dict[str, Any]:
-    if not unfinished(move.entry) and current_side(move.entry or None) is move.to:
+    if not unfinished(move.entry) and current_side(move.entry) is move.to:
         return {"msg": f"Table {move.back.old_name} is current already."}
     resuming = unfinished(move.entry) and move.entry["move"] == move.kind
     if unfinished(move.entry) and not resuming:

@@ -126,10 +126,7 @@ def _fence_and_stop(move: Move, tail: Tail) -> None:
     facts = leg.replication.look()
     recorder = PositionRecorder(move.streams, leg.new["LatestStreamArn"])
     recorder.begin()
-    if not move.done(Step.FENCING):
-        # Written down first: no fence may be up that nobody knows of.
-        new_fenced = read_fence(move.reader, leg.new["TableArn"]).fenced
-        move.advance(Step.FENCING, fenced_at=time.time(), new_fenced=new_fenced)
+    move.write(new_fenced=read_fence(move.reader, leg.new["TableArn"]).fenced)
     prove_and_stop(move, leg, tail, give_up, recorder=recorder, facts=facts)
     move.advance(Step.STOPPED)
     open_new(move, move.leg)
@@ -140,11 +137,15 @@ def prove_and_stop(move: Move, leg: Leg, tail: Tail, give_up: float, recorder: P
 
     :param give_up: a monotonic time.
     """
-    if move.params["fence"]:
-        move.guard()
-        timeout = max(1.0, give_up - time.monotonic())
-        raise_fence(move.dynamodb, leg.old["TableArn"], exempt_roles(move, leg), timeout, confirm=0)
+    exempt = exempt_roles(move, leg)
     with _probe(move, leg) as refused_for:
+        if not move.done(Step.FENCING):
+            # Written down first: no fence may be up that nobody knows of.
+            move.advance(Step.FENCING, fenced_at=time.time())
+        if move.params["fence"]:
+            move.guard()
+            timeout = max(1.0, give_up - time.monotonic())
+            raise_fence(move.dynamodb, leg.old["TableArn"], exempt, timeout, confirm=0)
         while True:
             _prove(move, leg, tail, refused_for, give_up, recorder)
             proven_at = time.time()

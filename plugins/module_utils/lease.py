@@ -94,6 +94,13 @@ class Lease:
         expected = {name: held.get(name) for name in ("owner", "heartbeat", "state")}
         self._write(dict(values) | {"owner": self._owner, "heartbeat": self._heartbeat}, expected)
 
+    def refuse_while_held(self) -> None:
+        """Wait until nobody holds the lease, or whoever did is dead; takes nothing.
+
+        :raises SealiftError: another run holds the lease, and lives.
+        """
+        self._outlived(self._journal.get(self._entry) or {})
+
     def renew_if_due(self, values: Mapping[str, Any]) -> None:
         """Renew the lease, with values, once it is time to; a fault that passes before the lease ends is none."""
         age = self._clock() - self._renewed_at

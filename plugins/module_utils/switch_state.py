@@ -61,7 +61,7 @@ def current_side(entry: Mapping[str, Any] | None) -> Side:
 
 def active_direction(entry: Mapping[str, Any] | None) -> Direction | None:
     """Return the only direction that may be enabled, or None in the middle of a move."""
-    if entry is None:
+    if not entry:
         return Direction.FORWARD
     return None if entry["active"] == NO_DIRECTION else Direction(entry["active"])
 
@@ -73,7 +73,7 @@ def move_to(side: Side) -> str:
 
 def unfinished(entry: Mapping[str, Any] | None) -> bool:
     """Tell whether a move was begun and neither completed nor backed out."""
-    return entry is not None and entry["state"] in {RUNNING, BACKING_OUT}
+    return bool(entry and entry["state"] in {RUNNING, BACKING_OUT})
 
 
 def has_taken(entry: Mapping[str, Any], step: Step) -> bool:

@@ -31,11 +31,9 @@ def take_over(move: Move) -> list[dict[str, Any]]:
     """Make the new table current, and return the conflicts: writes to the old one that could not be carried over."""
     with move.leased():
         if not move.done(Step.SWITCHED):
-            now = time.time()
-            fenced_at = move.entry["fenced_at"]
-            move.advance(
-                Step.SWITCHED, current=move.to.value, switched_at=now, refused_seconds=round(now - fenced_at, 1)
-            )
+            switched_at = move.params["switched_at"] or time.time()
+            refused = round(switched_at - move.entry["fenced_at"], 1)
+            move.advance(Step.SWITCHED, current=move.to.value, switched_at=switched_at, refused_seconds=refused)
         if not move.done(Step.TTL_MOVED):
             move.advance(Step.TTL_MOVED, ttl=move_time_to_live(move))
         conflicts: list[dict[str, Any]] = []

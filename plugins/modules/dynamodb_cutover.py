@@ -78,6 +78,11 @@ options:
       - Replication in the other direction starts after it.
     type: float
     default: 5
+  switched_at:
+    description:
+      - When the pointers were switched, in seconds since the epoch, for RV(refused_seconds); now, if not given.
+      - Applied by O(state=switched) only.
+    type: float
   wait_timeout:
     description: How long to wait for AWS to make a change, in seconds.
     type: int
@@ -217,6 +222,7 @@ def main() -> None:
         "max_lag": {"type": "float", "default": 60},
         "catch_up_timeout": {"type": "int", "default": 3600},
         "straggler_minutes": {"type": "float", "default": 5},
+        "switched_at": {"type": "float"},
         "wait_timeout": {"type": "int", "default": 600},
         "journal": JOURNAL_OPTION,
     }
