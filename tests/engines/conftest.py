@@ -18,3 +18,9 @@ def engine(request: pytest.FixtureRequest) -> Any:
 def dynamodb(engine: Any) -> Any:
     """A client for each of the engines in turn."""
     return engine.client("dynamodb")
+
+
+@pytest.fixture
+def streams(engine: Any) -> Any:
+    """A client for the engine's streams."""
+    return engine.client("dynamodbstreams")
