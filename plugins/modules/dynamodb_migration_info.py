@@ -15,7 +15,8 @@ description:
     deadline and the next command.
   - Works at every moment, before the first stage and in the middle of a cutover, and with anything missing. What can't
     be read is named in RV(problems) and is no failure.
-  - Reads only.
+  - Reads only. DynamoDB tells about resource policies eventually consistently, so RV(source.fenced) and
+    RV(target.fenced) may be some seconds old.
 options:
   source:
     description: Name of the migration's source table, even if it does not exist any more.

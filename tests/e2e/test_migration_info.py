@@ -15,6 +15,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import rais
 from tests.e2e.deployment import Deployment, numbered
 from tests.e2e.playbook import module
 from tests.emulator import Emulator
+from tests.emulator.aws import Cloud
 
 
 @pytest.fixture
@@ -29,6 +30,12 @@ def ask(deployment: Deployment, **options: Any) -> dict[str, Any]:
     assert result["changed"] is False
     assert result["summary"][-1].startswith("next: ")
     return result
+
+
+def fence(deployment: Deployment) -> None:
+    """Raise the source's fence, and wait until every reading of its policy shows it."""
+    for _unused in range(2):
+        raise_fence(deployment.dynamodb, deployment.source_arn, [], 60, confirm=1)
 
 
 def moving(deployment: Deployment, **values: Any) -> None:
@@ -101,7 +108,7 @@ def test_a_table_that_is_gone(deployment: Deployment, gone: str) -> None:
 def test_in_the_middle_of_a_move(deployment: Deployment) -> None:
     deployment.run()
     moving(deployment)
-    raise_fence(deployment.dynamodb, deployment.source_arn, [], 60, confirm=0)
+    fence(deployment)
     found = ask(deployment)
     assert found["stage"] | {"since": ""} == {"name": "cutover", "state": "interrupted", "step": "stopped", "since": ""}
     assert found["active_direction"] == "none"
@@ -113,12 +120,21 @@ def test_in_the_middle_of_a_move(deployment: Deployment) -> None:
 
 
 def test_a_fence_that_nobody_knows_of(deployment: Deployment) -> None:
-    raise_fence(deployment.dynamodb, deployment.source_arn, [], 60, confirm=0)
+    fence(deployment)
     found = ask(deployment)
     assert found["stray_fences"] == [deployment.source]
     assert f"WRITES TO {deployment.source} ARE REFUSED" in found["summary"][0]
     lifting = f"ansible localhost -m sealift.dynamodb.dynamodb_fence -a 'table={deployment.source} state=absent'"
     assert found["next_command"] == lifting
+
+
+def test_a_table_whose_key_is_unusable(cloud: Cloud) -> None:
+    key = cloud.kms.create_key()["KeyMetadata"]["KeyId"]
+    cloud.table(SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key})
+    cloud.kms.disable_key(KeyId=key)
+    found = module(cloud.emulator, "dynamodb_migration_info", source=cloud.name, target="none")
+    assert found["source"] == {"name": cloud.name, "exists": True, "fenced": False}
+    assert found["problems"] == [f"Table {cloud.name} is INACCESSIBLE_ENCRYPTION_CREDENTIALS."]
 
 
 def test_without_a_journal(deployment: Deployment) -> None:
