@@ -4,10 +4,10 @@
 """Compares two tables on its own: plain scans, type-exact, with nothing of the collection's code."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
+
+from tests.ledger.values import contents
 
 _POLL_SECONDS = 0.5
 
@@ -29,7 +29,7 @@ class Comparison:
 
 def compare(dynamodb: Any, source: str, target: str) -> Comparison:
     """Compare two tables; both must be at rest."""
-    expected, found = _items(dynamodb, source), _items(dynamodb, target)
+    expected, found = contents(dynamodb, source), contents(dynamodb, target)
     return Comparison(
         source_items=len(expected),
         target_items=len(found),
@@ -55,30 +55,3 @@ def compare_at_rest(
     equal_at = time.time() if equal else None
     time.sleep(quiet)
     return compare(dynamodb, source, target), equal_at
-
-
-def _items(dynamodb: Any, table: str) -> dict[str, Any]:
-    names = [part["AttributeName"] for part in dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]]
-    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-    items = (item for page in pages for item in page["Items"])
-    return {
-        " ".join(str(content) for name in names for content in item[name].values()): _comparable({"M": item})
-        for item in items
-    }
-
-
-def _comparable(value: Mapping[str, Any]) -> Any:
-    """Return a value that equals another's if DynamoDB takes the two for equal: with its type, sets without order."""
-    ((kind, content),) = value.items()
-    match kind:
-        case "N":
-            return kind, Decimal(content)
-        case "NS":
-            return kind, frozenset(map(Decimal, content))
-        case "SS" | "BS":
-            return kind, frozenset(content)
-        case "L":
-            return kind, [_comparable(element) for element in content]
-        case "M":
-            return kind, {name: _comparable(element) for name, element in content.items()}
-    return kind, content

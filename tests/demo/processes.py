@@ -18,10 +18,10 @@ from typing import Self
 
 from tests.demo.callbacks.stages import FILE
 from tests.emulator import Emulator
+from tests.ledger.processes import end_group
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOK = Path(sys.prefix, "bin", "ansible-playbook")
-_END_SECONDS = 10.0
 
 
 class DemoError(Exception):
@@ -149,17 +149,6 @@ def _ansible_environment(emulator: Emulator, folder: Path) -> dict[str, str]:
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
     }
-
-
-def end_group(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
-    """End a process and the others of its group, gently first."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_END_SECONDS)
-    if process.stdout is not None:
-        process.stdout.close()
 
 
 def end_processes_naming(folder: Path) -> None:

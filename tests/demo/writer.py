@@ -24,7 +24,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.demo.users import TABLE, key, long_number, user
+from tests.demo.users import TABLE, key, user
+from tests.ledger.samples import long_number
 
 THREADS = 8
 _HOT_USERS = 40
