@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils import compare, comparison
@@ -18,45 +17,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import Sea
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal, ensure_journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import Page, pages
 from tests.emulator import Emulator
-from tests.emulator.environment import ACCESS_KEY, SECRET_KEY
+from tests.engines.module import JOURNAL, Module
 from tests.engines.tables import create, fill
-
-JOURNAL = "journal-of-the-test"
-
-
-class Module:
-    """What a use case needs of an AnsibleAWSModule."""
-
-    _diff = False
-
-    def __init__(self, dynamodb: Any, source: str, target: str, *, check_mode: bool = False, **params: Any) -> None:
-        self._dynamodb = dynamodb
-        self.warnings: list[str] = []
-        self.check_mode = check_mode
-        self.params = {
-            "source": source,
-            "target": target,
-            "mode": "full",
-            "repair": False,
-            "wait_timeout": 60,
-            "total_segments": None,
-            "window": 100,
-            "max_lag": 0,
-            "max_read_units": None,
-            "consistent_read": True,
-            "require_replication": None,
-            "journal": JOURNAL,
-        } | params
-
-    def client(self, service: str, **_: Any) -> Any:
-        if service == "dynamodb":
-            return self._dynamodb
-        meta = self._dynamodb.meta
-        session = boto3.Session(ACCESS_KEY, SECRET_KEY, region_name=meta.region_name)
-        return session.client(service, endpoint_url=meta.endpoint_url)
-
-    def warn(self, warning: str) -> None:
-        self.warnings.append(warning)
 
 
 def items(*numbers: int) -> list[dict[str, Any]]:

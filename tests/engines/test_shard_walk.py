@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -178,7 +179,7 @@ def test_a_stream_that_has_gone(own: tuple[Emulator, Any, Any, str]) -> None:
 def test_the_service_is_known_as_the_one_that_deletes_expired_items(own: tuple[Emulator, Any, Any, str]) -> None:
     emulator, dynamodb, streams, table = own
     emulator.configure(ttl_sweep_seconds=0.1)
-    fill(dynamodb, table, [{"id": {"S": "gone"}, "expires": {"N": str(1_790_000_000)}}])
+    fill(dynamodb, table, [{"id": {"S": "gone"}, "expires": {"N": str(int(time.time()) - 10)}}])
     dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"})
     wait_until(lambda: dynamodb.scan(TableName=table)["Count"] == 0)
     records = ShardWalk(streams, stream_of(dynamodb, table)).read()
