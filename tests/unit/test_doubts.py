@@ -160,3 +160,63 @@ def test_batches_are_no_larger_than_asked() -> None:
     while doubts.wait() is not None:
         doubts.round()
     assert sizes == [100, 100, 100, 100, 50, 50]
+
+
+class Counted:
+    """Two tables whose images a test sets, and every read of which it sees."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.source: Images = {}
+        self.target: Images = {}
+        self.ended: list[bytes] = []
+        self.doubts = Doubts(
+            lambda keys: dict(self.source), lambda keys: dict(self.target), 10, 100, lambda: self.now, self.ended.append
+        )
+
+    def round(self, seconds: float = 5.0) -> None:
+        self.now += seconds
+        self.doubts.round()
+
+
+def test_a_record_that_is_read_during_a_doubt_is_followed_by_another_doubt() -> None:
+    counted = Counted()
+    counted.source = {KEY: b"1"}
+    assert counted.doubts.begin_after_now(KEY)
+    assert counted.doubts.begin_after_now(KEY), "nothing was read yet"
+    counted.round()
+    assert not counted.doubts.begin_after_now(KEY)
+    counted.target = {KEY: b"1"}
+    counted.round()
+    # Equal, but that was read before nobody knows what the record after it did.
+    assert counted.ended == [KEY]
+    assert len(counted.doubts) == 1
+    counted.round()
+    assert counted.ended == [KEY, KEY]
+    assert len(counted.doubts) == 0
+
+
+def test_a_difference_stays_until_a_later_doubt_ends_well() -> None:
+    counted = Counted()
+    counted.source = {KEY: b"1"}
+    counted.doubts.begin([KEY])
+    for _unused in range(5):
+        counted.round()
+    assert counted.doubts.differences == {KEY: Difference.MISSING}
+    assert counted.doubts.begin_after_now(KEY)
+    counted.round()
+    assert counted.doubts.differences == {KEY: Difference.MISSING}
+    counted.target = {KEY: b"1"}
+    counted.round()
+    assert counted.doubts.differences == {}
+
+
+def test_a_difference_shows_although_records_go_on() -> None:
+    counted = Counted()
+    counted.target = {KEY: b"old"}
+    for number in range(20):
+        counted.source = {KEY: b"%d" % number}
+        counted.doubts.begin_after_now(KEY)
+        counted.round()
+    assert counted.doubts.differences == {KEY: Difference.CHANGED}
+    assert len(counted.doubts) == 1
