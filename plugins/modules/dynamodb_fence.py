@@ -20,7 +20,8 @@ description:
     after a change
     (U(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/rbac-considerations.html)). The module waits out
     the latter, and can't see the former. The cutover of a migration probes the fence.
-  - What the table's time to live deletes, and what DynamoDB writes for the replicas of a global table, is not fenced.
+  - A fence does not stop the table's time to live. It does stop the role by which DynamoDB serves the replicas of a
+    global table, so it is not for those.
 options:
   table:
     description: Name of the table.
