@@ -19,6 +19,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal, ensure_journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import Key, resolve_key
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import arn_beside
 from ansible_collections.sealift.dynamodb.plugins.module_utils.not_carried import not_carried
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import (
     TableSpec,
@@ -35,7 +36,11 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     table_id,
     wait_for_active,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.target_checks import CLONE_ENTRY, refuse_unfit_target
+from ansible_collections.sealift.dynamodb.plugins.module_utils.target_checks import (
+    CLONE_ENTRY,
+    made_by_us,
+    refuse_unfit_target,
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ def manage_clone(module: AnsibleAWSModule) -> dict[str, Any]:
     table = existing
     if not module.check_mode:
         if not existing:
-            _create(dynamodb, plan)
+            _create(dynamodb, journal, plan)
         if module.params["wait"]:
             table = wait_for_active(dynamodb, plan.target, module.params["wait_timeout"])
         table = table or get_table(dynamodb, plan.target)
@@ -93,21 +98,34 @@ def tags_of(dynamodb: Client, table_arn: str) -> list[dict[str, str]]:
         return [tag for page in pages for tag in page["Tags"]]
 
 
-def _create(dynamodb: Client, plan: Plan) -> None:
-    with doing(f"create table {plan.target}"):
-        dynamodb.create_table(**create_arguments(plan.wanted, plan.target))
+def _create(dynamodb: Client, journal: Journal, plan: Plan) -> None:
+    """Create the clone, after writing down that it is about to be: a table that was there before is never deleted."""
+    journal.put(CLONE_ENTRY, _entry(plan, None, created=True))
+    try:
+        with doing(f"create table {plan.target}"):
+            dynamodb.create_table(**create_arguments(plan.wanted, plan.target))
+    except SealiftError as error:
+        # Refused by AWS: a table that appears later is not ours. Without an answer it may be.
+        if error.code and not error.retryable:
+            journal.delete(CLONE_ENTRY)
+        raise
 
 
 def _record(journal: Journal, plan: Plan, table: Description) -> None:
-    values = {
-        "target": plan.target,
-        "target_arn": table["TableArn"],
-        "target_table_id": table_id(table),
-        "source_table_id": table_id(plan.source),
-    }
-    before = journal.get(CLONE_ENTRY) or {}
-    if {name: before.get(name) for name in values} != values:
+    before = journal.get(CLONE_ENTRY)
+    values = _entry(plan, table, created=made_by_us(before, table))
+    if before is None or {name: before.get(name) for name in values} != values:
         journal.put(CLONE_ENTRY, values)
+
+
+def _entry(plan: Plan, table: Description | None, created: bool) -> dict[str, Any]:
+    return {
+        "target": plan.target,
+        "target_arn": arn_beside(plan.source["TableArn"], plan.target),
+        "target_table_id": table_id(table) if table else None,
+        "source_table_id": table_id(plan.source),
+        "created": created,
+    }
 
 
 def _result(

@@ -10,6 +10,9 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
@@ -24,6 +27,17 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
 CLONE_ENTRY = "stage#clone"
 
 _NOT_READABLE = frozenset({"CREATING", "DELETING"})
+
+
+def made_by_us(entry: Mapping[str, Any] | None, table: Description) -> bool:
+    """Tell whether this migration created a table; one that it found, or that is not known any more, it did not.
+
+    :param entry: the journal's entry about the clone, or None. Without a table's id it says that the clone was about to
+        be created.
+    """
+    if not entry or not entry.get("created") or entry["target"] != table["TableName"]:
+        return False
+    return entry["target_table_id"] in {None, table_id(table)}
 
 
 def refuse_unfit_target(
