@@ -17,7 +17,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Lo
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Facts, Replication
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_run import open_gate
 from tests.e2e.deployment import TwoWay, numbered
-from tests.e2e.playbook import refused
+from tests.e2e.playbook import module, refused
 from tests.e2e.replicator_harness import wait_for
 
 HOUR = 3600
@@ -82,6 +82,21 @@ def test_changes_flow_back_and_then_forward_again(pair: TwoWay) -> None:
     pair.must("drained")
     assert pair.items(pair.target) == pair.items(pair.source)
     assert len(pair.items(pair.source)) == len(expected) + 6
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_a_table_that_was_cut_over_has_a_plan(pair: TwoWay, direction: Direction) -> None:
+    pair.seeded(complete_at=time.time())
+    pair.may_run("reverse", switched_at=0)
+    pair.dynamodb.put_item(TableName=pair.target, Item={"id": {"S": "1"}})
+    options = {"source": pair.source, "target": pair.target, "journal": pair.journal, "direction": str(direction)}
+    plan = module(pair.emulator, "dynamodb_plan", False, **options)["plan"]
+    origin = pair.source if direction is Direction.FORWARD else pair.target
+    assert plan["origin"] == {"name": origin, "arn": pair.table(origin)["TableArn"]}
+    assert plan["stream_arn"] == pair.table(origin)["LatestStreamArn"]
+    assert plan["names"]["function"].endswith(f"-{direction}")
+    assert plan["missing"] == []
+    assert any("cut over at 1970" in line and "--tags rollback" in line for line in plan["summary"])
 
 
 def test_neither_runs_in_the_middle_of_a_move(pair: TwoWay) -> None:
