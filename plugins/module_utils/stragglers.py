@@ -54,17 +54,14 @@ class _Unknown:
 
 UNKNOWN = _Unknown()
 
-# None is an item that does not exist.
-Image = Item | None
-
 
 @dataclass(frozen=True)
 class _Write:
-    """A record: the item under a key was old, and became new."""
+    """A record: the item under a key was old, and became new; None is no item at all."""
 
     key: Item
-    old: Image | _Unknown
-    new: Image | _Unknown
+    old: Item | _Unknown | None
+    new: Item | _Unknown | None
     expired: bool
 
     @classmethod
@@ -143,11 +140,11 @@ class _Settler:
                 return verdict
         return Verdict.CONFLICT
 
-    def _read(self, table: str, key: Item) -> Image:
-        def read() -> Image:
+    def _read(self, table: str, key: Item) -> Item | None:
+        def read() -> Item | None:
             with doing(f"read an item of table {table}"):
                 answer = self._dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
-            item: Image = answer.get("Item")
+            item: Item | None = answer.get("Item")
             return item
 
         return Backoff().call(read)
@@ -276,11 +273,11 @@ def _clauses(clauses: Iterable[tuple[str, str]]) -> Iterable[str]:
     return (f"{keyword} {terms}" for keyword, terms in clauses if terms)
 
 
-def _only(item: Item, name: str) -> Image:
+def _only(item: Item, name: str) -> Item | None:
     return {name: item[name]} if name in item else None
 
 
-def _equal(held: Image, image: Image | _Unknown) -> bool:
+def _equal(held: Item | None, image: Item | _Unknown | None) -> bool:
     """Tell whether DynamoDB would hold two items for equal; nothing is equal to an unknown image."""
     if isinstance(image, _Unknown):
         return False
