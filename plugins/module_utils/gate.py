@@ -14,11 +14,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import from_item, to_attribute, to_item
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, wait_until
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, date_of, wait_until
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import VERSION, LostRaceError
@@ -192,7 +191,7 @@ class Gate:
                 return None, time.time()
             raise
         if "Item" not in answer:
-            return None, _date_of(answer)
+            return None, date_of(answer)
         part = from_item(answer["Item"])
         if part.get("version") != VERSION:
             raise SealiftError(
@@ -201,7 +200,7 @@ class Gate:
                 f"this release of sealift.dynamodb understands version {VERSION} only. Nothing was changed. Another "
                 "release began this migration: install that one (or a newer one) and run the same command again."
             )
-        return part, _date_of(answer)
+        return part, date_of(answer)
 
     def _create_part(self, number: int) -> bool:
         values = {"open": False, "running": {}, "blocked": {}, "invocations": 0, "records": 0, "version": VERSION}
@@ -244,12 +243,6 @@ def _merge(parts: list[dict[str, Any]], at: float) -> GateState:
         },
         blocked={number: float(created) for part in parts for number, created in part["blocked"].items()},
     )
-
-
-def _date_of(answer: dict[str, Any]) -> float:
-    """Return when AWS answered by its own clock, which the caller's may be far from."""
-    date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
-    return parsedate_to_datetime(date).timestamp() if date else time.time()
 
 
 def _cancellation_codes(error: SealiftError) -> set[str]:
