@@ -14,11 +14,13 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import stage_command
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import fence_problem, read_fence
 from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import STARTING_POSITION
 from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Leg, Move
+from ansible_collections.sealift.dynamodb.plugins.module_utils.policy import exempts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.probe import Probe, probe_clients
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Facts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
@@ -121,7 +123,12 @@ def _refuse_no_way_back(move: Move, facts: Facts) -> None:
 
 def _refuse_unfenceable(move: Move) -> None:
     table_arn = move.leg.old["TableArn"]
-    problem = fence_problem(move.dynamodb, table_arn, exempt_roles(move))
+    exempt = exempt_roles(move)
+    with doing("ask AWS who is calling"):
+        caller = client(move.module, "sts").get_caller_identity()["Arn"]
+    problem = fence_problem(move.dynamodb, table_arn, exempt)
+    if exempts(exempt, caller):
+        problem = "the caller has the role of the replication, which no fence refuses, so that it can't be probed"
     if problem:
         raise _refused(
             move,

@@ -76,9 +76,10 @@ def hand_over(move: Move) -> None:
 
 def open_new(move: Move, leg: Leg) -> None:
     """Take down the fence that an earlier move has left on the new table."""
-    if read_fence(move.reader, leg.new["TableArn"]).fenced:
+    if move.fence_noted(leg.new_side):
         move.guard()
         lift_fence(move.dynamodb, leg.new["TableArn"], POLICY_SECONDS)
+        move.note_fence(leg.new_side, up=False)
 
 
 def tail_of(move: Move, leg: Leg, positions: dict[str, Any] | None) -> Tail:
@@ -126,7 +127,9 @@ def _fence_and_stop(move: Move, tail: Tail) -> None:
     facts = leg.replication.look()
     recorder = PositionRecorder(move.streams, leg.new["LatestStreamArn"])
     recorder.begin()
-    move.write(new_fenced=read_fence(move.reader, leg.new["TableArn"]).fenced)
+    if read_fence(move.reader, leg.new["TableArn"]).fenced:
+        move.note_fence(leg.new_side, up=True)
+    move.write(new_fenced=move.fence_noted(leg.new_side))
     prove_and_stop(move, leg, tail, give_up, recorder=recorder, facts=facts)
     move.advance(Step.STOPPED)
     open_new(move, move.leg)
@@ -140,10 +143,10 @@ def prove_and_stop(move: Move, leg: Leg, tail: Tail, give_up: float, recorder: P
     exempt = exempt_roles(move, leg)
     with _probe(move, leg) as refused_for:
         if not move.done(Step.FENCING):
-            # Written down first: no fence may be up that nobody knows of.
             move.advance(Step.FENCING, fenced_at=time.time())
         if move.params["fence"]:
-            move.guard()
+            # Written down first: no fence may be up that nobody knows of.
+            move.note_fence(leg.old_side, up=True)
             timeout = max(1.0, give_up - time.monotonic())
             raise_fence(move.dynamodb, leg.old["TableArn"], exempt, timeout, confirm=0)
         while True:
@@ -264,5 +267,6 @@ def undo(move: Move) -> None:
     run(leg.replication, leg.replication.look())
     move.guard()
     lift_fence(move.dynamodb, leg.old["TableArn"], POLICY_SECONDS)
+    move.note_fence(leg.old_side, up=False)
     fenced_at = move.entry.get("fenced_at") or time.time()
     move.write(state=BACKED_OUT, fenced_at=0, refused_seconds=round(time.time() - fenced_at, 1))

@@ -45,9 +45,9 @@ class Leg:
     """
 
     def __init__(self, module: AnsibleAWSModule, tables: Mapping[Side, Description], direction: Direction) -> None:
-        forward = direction is Direction.FORWARD
-        self.old = tables[Side.SOURCE if forward else Side.TARGET]
-        self.new = tables[Side.TARGET if forward else Side.SOURCE]
+        self.old_side = Side.SOURCE if direction is Direction.FORWARD else Side.TARGET
+        self.new_side = self.old_side.other
+        self.old, self.new = tables[self.old_side], tables[self.new_side]
         self.old_name: str = self.old["TableName"]
         self.new_name: str = self.new["TableName"]
         self.direction = direction
@@ -120,6 +120,14 @@ class Move:
         """Go on only while this run is the only one that acts: called right before everything that changes anything."""
         assert self._keeper is not None
         self._keeper.guard()
+
+    def note_fence(self, side: Side, up: bool) -> None:
+        """Write down whether a table is fenced, which AWS tells some seconds late."""
+        self.write(fences=(self.entry.get("fences") or {}) | {side.value: up})
+
+    def fence_noted(self, side: Side) -> bool:
+        """Tell whether a table is fenced, as far as the journal knows."""
+        return bool((self.entry.get("fences") or {}).get(side.value))
 
     def _refuse_overtaken(self) -> None:
         if self.entry.get("run") != self.params["run"]:

@@ -30,6 +30,7 @@ class Watch:
     def __init__(self, move: Move, leg: Leg) -> None:
         self._move = move
         self._new = leg.new
+        self._old_name = leg.old_name
         self._direction = leg.direction.value
         self._walk = ShardWalk(move.streams, leg.old["LatestStreamArn"], move.entry["watch"][self._direction])
         self._counts: dict[str, int] = {"applied": 0, "conflicts": 0} | (move.entry.get("stragglers") or {})
@@ -50,7 +51,7 @@ class Watch:
         if not records:
             return False
         self._move.guard()
-        verdicts = settle_all(self._move.dynamodb, self._new, records)
+        verdicts = settle_all(self._move.dynamodb, self._new, records, self._old_name)
         for record, verdict in zip(records, verdicts, strict=True):
             self._count(record, verdict)
         watch = self._move.entry["watch"] | {self._direction: self._walk.positions()}

@@ -88,7 +88,13 @@ def one_paragraph(message: str, output: str = "") -> str:
 class Process:
     """A run of the playbook that goes on beside the test."""
 
-    def __init__(self, emulator: Emulator, *arguments: str, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        emulator: Emulator,
+        *arguments: str,
+        variables: Mapping[str, str] | None = None,
+        playbook: str = PLAYBOOK,
+    ) -> None:
         self.mark = uuid.uuid4().hex
         environment = emulator.environment() | {
             "ANSIBLE_NOCOLOR": "1",
@@ -100,7 +106,7 @@ class Process:
             MARK: self.mark,
         }
         self._process = subprocess.Popen(
-            [Path(sys.executable).parent / "ansible-playbook", PLAYBOOK, *arguments],
+            [Path(sys.executable).parent / "ansible-playbook", playbook, *arguments],
             env={name: value for name, value in (environment | dict(variables or {})).items() if value},
             # Neither an ansible.cfg nor an inventory of the checkout may be needed.
             cwd=emulator.folder,

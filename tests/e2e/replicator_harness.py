@@ -41,12 +41,12 @@ def packed(code: bytes) -> bytes:
     return archive.getvalue()
 
 
-def wait_for(what: str, condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
+def wait_for(what: str, condition: Callable[[], Any], seconds: float = WAIT_SECONDS, pause: float = 0.1) -> Any:
     """Return the condition's value as soon as it is true."""
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, f"waited {seconds:.0f} s in vain for {what}"
-        time.sleep(0.1)
+        time.sleep(pause)
     return value
 
 

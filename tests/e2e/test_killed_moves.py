@@ -1,0 +1,81 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""kill -9 after each step of a cutover and of a rollback; the same command goes on, and nothing is lost.
+
+The way back is deployed once, by the whole stage; what is killed, and run again, is the stage from there on.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Step, has_taken
+from tests.e2e.ferry import Ferry, Overseer
+from tests.e2e.live_table import EQUAL, difference, wait_until_equal
+from tests.e2e.replicator_harness import wait_for
+from tests.emulator import Emulator, Settings
+from tests.ledger import Application, losses
+
+# Not a step of the journal: the pointers are switched between two of them.
+POINTERS = "pointers switched"
+STEPS = [*(step.value for step in Step if step is not Step.SWITCHED), POINTERS, Step.SWITCHED.value]
+MOVES = ["cutover", "rollback"]
+
+
+@pytest.fixture(scope="module")
+def ferry(no_aws_configuration: None) -> Iterator[Ferry]:
+    """A table that was migrated, in an emulator of its own."""
+    with Emulator(Settings(policy_change_seconds=2)) as emulator:
+        ferry = Ferry(emulator, "ferry")
+        ferry.migrate()
+        for move in MOVES:
+            ferry.run(move).succeeded()
+        yield ferry
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_killed_move_goes_on_with_the_same_command(ferry: Ferry, step: str) -> None:
+    with Overseer(ferry), Application(ferry.emulator, ferry.pointer, keys=60, rate=20) as application:
+        for move in MOVES:
+            _kill_after(ferry, move, step)
+            assert len(ferry.enabled_mappings()) <= 1
+            if ferry.entry["move"] == move and not has_taken(ferry.entry, Step.FENCING):
+                assert _old(ferry, move) not in ferry.fenced()
+
+            ferry.move(move).succeeded()
+
+            new, old = (ferry.clone, ferry.table) if move == "cutover" else (ferry.table, ferry.clone)
+            assert ferry.current == new
+            assert ferry.fenced() == [old]
+            assert ferry.entry["state"] == "complete"
+            assert len(ferry.open_gates()) == len(ferry.enabled_mappings()) == 1
+            application.wait_for_writes(20)
+        report = application.stop()
+    assert report.refused
+    assert not report.violations
+    assert not losses(ferry.dynamodb, ferry.table, report)
+    wait_until_equal(ferry.emulator, ferry.table, ferry.clone)
+    assert difference(ferry.emulator, ferry.table, ferry.clone) == EQUAL
+
+
+def _old(ferry: Ferry, move: str) -> str:
+    return ferry.table if move == "cutover" else ferry.clone
+
+
+def _kill_after(ferry: Ferry, move: str, step: str) -> None:
+    """Begin a move and kill everything that belongs to it as soon as the step is taken."""
+    run = ferry.begin_move(move)
+    new = ferry.clone if move == "cutover" else ferry.table
+
+    def taken() -> bool:
+        assert not run.ended() or step == Step.STARTED.value, run.wait().output
+        if step == POINTERS:
+            return ferry.current == new
+        entry = ferry.entry
+        return bool(entry) and entry["move"] == move and has_taken(entry, Step(step))
+
+    try:
+        wait_for(f"the step {step} of the {move}", taken, 180, pause=0.01)
+    finally:
+        run.kill_all()
