@@ -28,6 +28,7 @@ from tests.engines.tables import create, fill
 
 FORM = KeyForm(["pk", "sk"])
 PLANTED = {"missing": 14, "extra": 11, "changed": len(CHANGES)}
+MODULE_UTILS = "ansible_collections.sealift.dynamodb.plugins.module_utils"
 NOTHING = {"missing": 0, "extra": 0, "changed": 0}
 
 Verify = Callable[..., dict[str, Any]]
@@ -196,9 +197,8 @@ def test_a_write_that_is_replicated_just_before_ours_is_not_lost(
 def test_a_repair_that_can_not_keep_up_says_so(
     dynamodb: Any, tables: tuple[str, str], verify: Verify, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = "ansible_collections.sealift.dynamodb.plugins.module_utils.repair"
-    monkeypatch.setattr(f"{module}._SETTLE_SECONDS", 0.1)
-    monkeypatch.setattr(f"{module}._ROUNDS", 2)
+    monkeypatch.setattr(f"{MODULE_UTILS}.repair._SETTLE_SECONDS", 0.1)
+    monkeypatch.setattr(f"{MODULE_UTILS}.repair._ROUNDS", 2)
     fill(dynamodb, tables[0], [item(1)])
     with Hammer(dynamodb, tables[0], [1], deletes=0) as hammer:
         wait_until(lambda: hammer.writes > 5)
@@ -243,16 +243,18 @@ on_the_emulator = pytest.mark.parametrize("engine", ["emulator"], indirect=True)
 
 @on_the_emulator
 def test_throttled_and_unprocessed_writes_are_made_again(
-    dynamodb: Any, engine: Emulator, tables: tuple[str, str], verify: Verify
+    dynamodb: Any, engine: Emulator, tables: tuple[str, str], verify: Verify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # It is limited by time and not by count, so it may be throttled more often than it would write again for others'.
+    monkeypatch.setattr(f"{MODULE_UTILS}.backoff.LONGEST_SECONDS", 0.05)
     plant(dynamodb, tables)
     engine.inject(
-        {"fault": "throttle", "operation": "BatchWriteItem", "count": 2},
-        {"fault": "unprocessed", "count": 3, "items": 4},
-        {"fault": "lost_acknowledgement", "operation": "BatchWriteItem", "skip": 3, "count": 1},
+        {"fault": "throttle", "operation": "BatchWriteItem", "count": 30},
+        {"fault": "unprocessed", "count": 5, "items": 4},
+        {"fault": "lost_acknowledgement", "operation": "BatchWriteItem", "skip": 2, "count": 1},
     )
     result = verify(repair=True)
-    assert [rule["hits"] for rule in engine.faults()] == [2, 3, 1]
+    assert [rule["hits"] for rule in engine.faults()] == [30, 5, 1]
     assert (result["clean"], result["repaired"]) == (True, PLANTED)
 
 

@@ -198,6 +198,16 @@ def test_a_tail_ends_on_a_table_that_is_never_quiet(
     assert 5 <= last["reread"] < busy.writes
 
 
+def test_a_tail_reads_to_the_stream_s_end(dynamodb: Any, source: str, target: str, verify: Verify) -> None:
+    assert verify("full")["clean"]
+    # More than GetRecords returns at one time.
+    fill(dynamodb, source, [item(number) for number in range(1000, 2100)])
+    fill(dynamodb, target, [item(number) for number in range(1000, 2099)])
+    result = verify()
+    assert found(result) == {"missing": ["user#2099"]}
+    assert result["reread"] == ITEMS + 1100
+
+
 def test_the_stream_must_be_read_in_time(
     dynamodb: Any, source: str, verify: Verify, replication: StreamReplication
 ) -> None:
