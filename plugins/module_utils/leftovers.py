@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import client
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction, ends
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
@@ -51,6 +51,7 @@ class Leftovers:
         self._names = {direction: replication_names(source_arn, direction) for direction in Direction}
         # Both directions' names begin with it, and no other migration's.
         self._prefix = self._names[Direction.FORWARD].function.removesuffix(Direction.FORWARD.value)
+        self._clients: dict[str, Client] = {}
 
     def find(self) -> list[str]:
         """Return what there is, by kind and name."""
@@ -60,6 +61,12 @@ class Leftovers:
     def waiting_messages(self) -> dict[Direction, int]:
         """Return how many messages are in each on-failure queue, about."""
         return {direction: self._messages(names) for direction, names in self._names.items()}
+
+    def _client(self, service: str) -> Client:
+        # Made once: it is looked again and again until nothing is left.
+        if service not in self._clients:
+            self._clients[service] = client(self._module, service)
+        return self._clients[service]
 
     def _by_name(self) -> Iterable[str]:
         yield from self._functions()
@@ -74,7 +81,7 @@ class Leftovers:
         yield from (f"alarm {alarm['AlarmName']}" for alarm in alarms)
 
     def _functions(self) -> Iterable[str]:
-        aws, iam = client(self._module, "lambda"), client(self._module, "iam")
+        aws, iam = self._client("lambda"), self._client("iam")
         for direction, names in self._names.items():
             origin = ends(self._module.params["source"], self._module.params["target"], direction)[0]
             for mapping in mappings_of(aws, names.function, arn_beside(self._source_arn, origin)):
@@ -87,7 +94,7 @@ class Leftovers:
                     yield f"{what} {names.function}"
 
     def _gates(self) -> Iterable[str]:
-        dynamodb, journal = client(self._module, "dynamodb"), self._module.params["journal"]
+        dynamodb, journal = self._client("dynamodb"), self._module.params["journal"]
         for direction in Direction:
             if Gate(dynamodb, journal, self._source_arn, direction).read():
                 yield f"gate of the {direction} replication in the journal table {journal}"
@@ -100,7 +107,7 @@ class Leftovers:
         return (_readable(resource["ResourceARN"]) for resource in resources)
 
     def _messages(self, names: Names) -> int:
-        sqs = client(self._module, "sqs")
+        sqs = self._client("sqs")
         counts = [f"ApproximateNumberOfMessages{suffix}" for suffix in ("", "NotVisible", "Delayed")]
         try:
             with doing(f"count the messages in queue {names.queue}"):
@@ -114,7 +121,7 @@ class Leftovers:
 
     def _pages(self, service: str, operation: str, member: str, **arguments: Any) -> list[Any]:
         with doing(f"look for what is left of the migration ({service}: {operation})"):
-            pages = client(self._module, service).get_paginator(operation).paginate(**arguments)
+            pages = self._client(service).get_paginator(operation).paginate(**arguments)
             return [each for page in pages for each in page.get(member, [])]
 
 

@@ -45,7 +45,9 @@ def check(run: Retirement) -> None:
 
 
 def _refuse(run: Retirement, cause: str, way_out: str) -> NoReturn:
-    raise SealiftError(f"Table {run.table} can't be {_DONE[run.kind]}: {cause}. Nothing was changed. {way_out}")
+    # An earlier run, or an earlier state of this one, may have stopped the replication.
+    so_far = "Nothing is lost" if run.begun else "Nothing was changed"
+    raise SealiftError(f"Table {run.table} can't be {_DONE[run.kind]}: {cause}. {so_far}. {way_out}")
 
 
 _DONE = {"retire": "retired", "abandon": "abandoned"}

@@ -35,13 +35,12 @@ class Ending:
     """What plan to seed have made, but for the resources of the replication.
 
     :param remove: which table is to go, as dynamodb_retire's option says.
-    :param source: options of CreateTable for the source.
     """
 
-    def __init__(self, cloud: Cloud, remove: str, **source: Any) -> None:
+    def __init__(self, cloud: Cloud, remove: str) -> None:
         self.cloud, self.emulator, self.dynamodb = cloud, cloud.emulator, cloud.dynamodb
         self.remove = remove
-        self.source = cloud.table(view=NEW_IMAGES, **source)
+        self.source = cloud.table(view=NEW_IMAGES)
         self.target = cloud.table(f"{cloud.name}-encrypted", view=NEW_IMAGES)
         ensure_journal(self.dynamodb, JOURNAL, check_mode=False)
         self.source_arn = str(cloud.describe()["TableArn"])
