@@ -38,7 +38,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import exp
 from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import lift_fence, raise_fence, read_fence
 from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Leg, Move
 from ansible_collections.sealift.dynamodb.plugins.module_utils.probe import Probe, probe_clients
-from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_run import run
+from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Facts
+from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_run import open_gate, run
 from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import PositionRecorder, ShardWalk
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
     BACKED_OUT,
@@ -135,7 +136,7 @@ def _fence_and_stop(move: Move, tail: Tail) -> None:
     open_new(move, move.leg)
 
 
-def prove_and_stop(move: Move, leg: Leg, tail: Tail, give_up: float, recorder: PositionRecorder, facts: Any) -> None:
+def prove_and_stop(move: Move, leg: Leg, tail: Tail, give_up: float, recorder: PositionRecorder, facts: Facts) -> None:
     """Fence the old table, prove that the new one holds everything, and stop the replication.
 
     :param give_up: a monotonic time.
@@ -154,16 +155,34 @@ def prove_and_stop(move: Move, leg: Leg, tail: Tail, give_up: float, recorder: P
             proven_at = time.time()
             watch = (move.entry.get("watch") or {}) | {leg.direction.value: tail.positions()}
             move.write(active=NO_DIRECTION, watch=watch, proven_at=proven_at)
-            move.guard()
-            leg.replication.stop_writing(facts, give_up)
+            close_gate(move, leg, facts, give_up)
             if not tail.recheck():
                 break
             move.write(active=leg.direction.value)
-            facts = run(leg.replication, leg.replication.look())
+            open_gate(leg.replication, facts)
+    move.guard()
+    leg.replication.stop_writing(facts, give_up)
     # While nobody writes to the new table yet, a straggler can't be in conflict with anything there.
     if Watch(move, leg).round() and not move.params["fence"]:
         raise _writers_run(leg, "after the last change was carried over")
     _note_proof(move, leg, recorder.taken(), proven_at)
+
+
+def close_gate(move: Move, leg: Leg, facts: Facts, give_up: float) -> None:
+    """Let no invocation write any more, and wait until none does; the mapping goes on to be enabled.
+
+    So the gate can be opened again at once, which the mapping could not: Lambda takes minutes to disable it.
+    """
+    gate = leg.replication.gate
+    move.guard()
+    gate.close(facts.gate.parts if facts.gate else 0)
+    while not gate.is_empty(facts.timeout):
+        if time.monotonic() > give_up:
+            raise SealiftError(
+                f"An invocation of {leg.replication.function} was still writing to table {leg.new_name} after "
+                f"{move.params['fence_timeout']} s (fence_timeout)."
+            )
+        time.sleep(_LOOK_SECONDS)
 
 
 @contextmanager
@@ -264,9 +283,11 @@ def undo(move: Move) -> None:
     """Go back to how it was before the fence; only before anybody can have written to the new table."""
     leg = move.leg
     move.write(active=leg.direction.value)
-    run(leg.replication, leg.replication.look())
+    # The fence first: a mapping that is Disabling takes minutes until it can be enabled again.
     move.guard()
     lift_fence(move.dynamodb, leg.old["TableArn"], POLICY_SECONDS)
-    move.note_fence(leg.old_side, up=False)
     fenced_at = move.entry.get("fenced_at") or time.time()
-    move.write(state=BACKED_OUT, fenced_at=0, refused_seconds=round(time.time() - fenced_at, 1))
+    move.write(refused_seconds=round(time.time() - fenced_at, 1))
+    move.note_fence(leg.old_side, up=False)
+    run(leg.replication, leg.replication.look())
+    move.write(state=BACKED_OUT)
