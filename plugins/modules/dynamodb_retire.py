@@ -84,7 +84,7 @@ seealso:
   - module: sealift.dynamodb.dynamodb_cutover
   - module: sealift.dynamodb.dynamodb_fence
 author:
-  - Contributors to the Sealift project
+  - Sealift contributors (@sealift)
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules

@@ -160,7 +160,7 @@ def killed_after_each_change(begin: Callable[[int], Ending], holds: Callable[[En
 @contextlib.contextmanager
 def killed_after(number: int) -> Iterator[None]:
     """Let the process be killed after so many requests that change something."""
-    make_call, left = BaseClient._make_api_call, itertools.count(number - 1, -1)
+    make_call, left = vars(BaseClient)["_make_api_call"], itertools.count(number - 1, -1)
 
     def make_call_and_die(self: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
         answer = make_call(self, operation, arguments)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import raise_fence
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names
 from tests.e2e.ending import JOURNAL, Ending, everything, killed_after_each_change
@@ -48,7 +49,7 @@ def test_the_old_table_goes_and_nothing_is_left_but_the_new_one(slow_emulator: E
     assert "--tags cutover" in migrate(slow_emulator, name, *RETIRE, "-e", f"confirm={name}").refused()
     migrate(slow_emulator, name, "--tags", "cutover", "-e", "straggler_minutes=0").succeeded()
 
-    confirmed = (*RETIRE, "-e", f"confirm={name}")
+    confirmed: tuple[str, ...] = (*RETIRE, "-e", f"confirm={name}")
     moved = everything(slow_emulator)
     assert "retire_waive_deletion_protection" in migrate(slow_emulator, name, *confirmed).refused()
     confirmed += ("-e", "retire_waive_deletion_protection=true")
@@ -150,7 +151,7 @@ def test_writes_count_until_a_fence_tells_that_they_are_ours(ending: Ending) -> 
     # Not by refused(), which reads the table.
     refusal = ending.call("ready", quiet_minutes=5)["msg"]
     assert "(1 write units; last at" in refusal
-    role = replication_names(ending.source_arn, "reverse").role
+    role = replication_names(ending.source_arn, Direction.REVERSE).role
     assert f"table={ending.source} exempt=arn:aws:iam::123456789012:role/{role}" in refusal
     ending.emulator.configure(policy_delay_seconds=0, policy_change_seconds=0)
     raise_fence(ending.dynamodb, ending.source_arn, [], timeout=5)
@@ -159,8 +160,8 @@ def test_writes_count_until_a_fence_tells_that_they_are_ours(ending: Ending) -> 
     assert "(0.5 read units; last at" in ending.call("ready", quiet_minutes=5)["msg"]
 
 
-@pytest.mark.parametrize("direction", ["forward", "reverse"])
-def test_messages_about_what_was_given_up_are_not_thrown_away(ending: Ending, direction: str) -> None:
+@pytest.mark.parametrize("direction", list(Direction))
+def test_messages_about_what_was_given_up_are_not_thrown_away(ending: Ending, direction: Direction) -> None:
     sqs, queue = ending.cloud.sqs, replication_names(ending.source_arn, direction).queue
     url = sqs.create_queue(QueueName=queue)["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="{}")
