@@ -23,7 +23,11 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Leg, 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.policy import exempts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.probe import Probe, probe_clients
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Facts
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import ENTRY as SEED_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
+
+# By how much two machines' clocks may differ.
+_CLOCKS_SECONDS = 5.0
 
 
 def check(move: Move) -> None:
@@ -82,6 +86,10 @@ def _refuse_unverified(move: Move) -> None:
             f"{stage_command(move.table, 'verify')} -e verify_repair=true && {stage_command(move.table, 'verify')} && "
             f"{move.command}",
         )
+    seed = move.journal.get(SEED_ENTRY) or {}
+    began_at = datetime.fromisoformat(entry["began_at"]).timestamp()
+    if began_at < seed.get("complete_at", 0.0) - _CLOCKS_SECONDS:
+        raise _refused(move, f"table {move.leg.new_name} was seeded again after the last verify", verify)
     # Written by this machine or by another: their clocks need only agree by far less than the limit.
     finished_at = datetime.fromisoformat(entry["finished_at"]).timestamp()
     if time.time() - finished_at > move.params["verify_max_age"]:

@@ -78,7 +78,7 @@ class Table:
         }
         pair.state.put("tail", ids | {"direction": "forward", "positions": recorder.taken()})
         now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
-        pair.state.put("verify#latest", ids | {"clean": True, "finished_at": now})
+        pair.state.put("verify#latest", ids | {"clean": True, "began_at": now, "finished_at": now})
 
     def reach(self, state: str, **options: Any) -> dict[str, Any]:
         """Bring the cutover into a state."""
