@@ -15,10 +15,8 @@ from decimal import Decimal
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
-from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.time_to_live import read_time_to_live
 
-# While TTL is being disabled its deletions may still happen.
-_DELETING = frozenset({"ENABLED", "ENABLING", "DISABLING"})
 # "Items with an expiry older than five years are not deleted":
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
 _OLDEST_SECONDS = 5 * 365 * 24 * 3600
@@ -51,11 +49,8 @@ NO_EXPIRY = Expiry()
 
 def ttl_attribute(dynamodb: Client, table: str) -> str | None:
     """Return the attribute by which a table's items expire, or None where they don't."""
-    with doing(f"read the time to live of table {table}"):
-        description = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
-    if description["TimeToLiveStatus"] not in _DELETING:
-        return None
-    return str(description["AttributeName"])
+    setting = read_time_to_live(dynamodb, table)
+    return setting.attribute if setting.deletes else None
 
 
 def expiry_of(

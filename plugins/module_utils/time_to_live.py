@@ -17,25 +17,34 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import Sea
 # hour, and until it is processed, and for an hour after it, any other is refused.
 CHANGE_SECONDS = 3600
 
-_ON = frozenset({"ENABLED", "ENABLING"})
-
 
 @dataclass(frozen=True)
 class TimeToLive:
     """A table's setting.
 
     :param attribute: of the items, in seconds since the epoch; None where it was never set.
+    :param status: AWS's.
     """
 
     attribute: str | None
-    on: bool
+    status: str
+
+    @property
+    def on(self) -> bool:
+        """Whether it is on, or about to be."""
+        return self.status in {"ENABLED", "ENABLING"}
+
+    @property
+    def deletes(self) -> bool:
+        """Whether items may be deleted: also while it is being turned off."""
+        return self.on or self.status == "DISABLING"
 
 
 def read_time_to_live(dynamodb: Client, table: str) -> TimeToLive:
-    """Return a table's setting; a change under way counts as made."""
+    """Return a table's setting."""
     with doing(f"read the time to live of table {table}"):
         answer = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
-    return TimeToLive(answer.get("AttributeName"), answer.get("TimeToLiveStatus") in _ON)
+    return TimeToLive(answer.get("AttributeName"), answer["TimeToLiveStatus"])
 
 
 def set_time_to_live(dynamodb: Client, table: str, attribute: str, on: bool) -> bool:
