@@ -22,6 +22,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import ST
 from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Leg, Move
 from ansible_collections.sealift.dynamodb.plugins.module_utils.policy import exempts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.probe import Probe, probe_clients
+from ansible_collections.sealift.dynamodb.plugins.module_utils.removal_state import removal_under_way
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Facts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import ENTRY as SEED_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
@@ -32,6 +33,7 @@ _CLOCKS_SECONDS = 5.0
 
 def check(move: Move) -> None:
     """Refuse a move that could not be completed without a loss; reads only."""
+    _refuse_removal(move)
     facts = move.leg.replication.look()
     _refuse_not_replicated(move, facts)
     _refuse_failed_records(move, facts)
@@ -46,6 +48,16 @@ def _refused(move: Move, cause: str, way_out: str) -> SealiftError:
         f"The {move.kind} of table {move.table} can't begin: {cause}. Nothing was changed and no write was refused. "
         f"{way_out}"
     )
+
+
+def _refuse_removal(move: Move) -> None:
+    tag = removal_under_way(move.journal.entries("stage#"))
+    if tag:
+        raise _refused(
+            move,
+            f"its removal was begun ({tag}), and has not ended",
+            f"Let it end: {stage_command(move.table, tag)} -e confirm={move.table}",
+        )
 
 
 def _refuse_not_replicated(move: Move, facts: Facts) -> None:

@@ -23,6 +23,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.migration_state i
     deadline_of,
     stage_of,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.removal_state import REMOVALS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import COMPLETE as SEED_COMPLETE
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side, Step, has_taken, move_to
 
@@ -73,8 +74,9 @@ class Adviser:
             return Advice(None, "the journal can't be read: see the problems")
         if known.retired:
             return Advice(None, "the migration is over, and all that it made was removed")
-        if self._stage.name == "retire":
-            return Advice(self.command("retire", f"confirm={self._source}"), "retire was begun and has not ended")
+        if self._stage.name in REMOVALS.values():
+            tag = self._stage.name
+            return Advice(self.command(tag, f"confirm={self._source}"), f"{tag} was begun and has not ended")
         if known.moving:
             return self._advise_move()
         if self._stage.name in {"cutover", "rollback"}:

@@ -16,6 +16,11 @@ from typing import Any
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import MOVE_TERM, SEED_TERM
+from ansible_collections.sealift.dynamodb.plugins.module_utils.removal_state import (
+    REMOVALS,
+    RETIRE_ENTRY,
+    record_of,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import COMPLETE as SEED_COMPLETE
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import ENTRY as SEED_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import COMPLETE as MOVE_COMPLETE
@@ -29,7 +34,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
 )
 
 VERIFY_MAX_AGE = 20 * 3600
-RETIRE_ENTRY = "stage#retire"
 
 NOT_BEGUN = "not begun"
 UNKNOWN = "unknown"
@@ -152,8 +156,7 @@ class Known:
     @property
     def retired(self) -> bool:
         """Whether all that the migration made was removed."""
-        entry = self.entries.get(RETIRE_ENTRY)
-        return entry is not None and entry.get("state", COMPLETE) == COMPLETE
+        return record_of(self.entries, RETIRE_ENTRY).get("state") == COMPLETE
 
 
 def epoch_of(moment: str | float) -> float:
@@ -165,9 +168,10 @@ def stage_of(known: Known) -> Stage:
     """Return the stage a migration has reached."""
     if not known.readable:
         return Stage(UNKNOWN)
-    retire = known.entries.get(RETIRE_ENTRY)
-    if retire:
-        return Stage("retire", COMPLETE if known.retired else INTERRUPTED, epoch_of(retire["updated_at"]))
+    for name, tag in REMOVALS.items():
+        record = record_of(known.entries, name)
+        if record:
+            return Stage(tag, INTERRUPTED if record["state"] == RUNNING else COMPLETE, epoch_of(record["updated_at"]))
     moved = known.switch and (known.moving or known.current is Side.TARGET or known.switch["state"] == MOVE_COMPLETE)
     if known.switch and moved:
         return _move_stage(known, known.switch)

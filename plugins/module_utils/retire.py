@@ -39,6 +39,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.final_backup impo
     restorable_days,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import arn_beside
+from ansible_collections.sealift.dynamodb.plugins.module_utils.removal_state import COMPLETE
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Replication
 from ansible_collections.sealift.dynamodb.plugins.module_utils.retire_checks import (
     check,
@@ -46,7 +47,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.retire_checks imp
     refuse_waiting_messages,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.retired_journal import move_entries, retired_key
-from ansible_collections.sealift.dynamodb.plugins.module_utils.retirement import COMPLETE, Fate, Retirement
+from ansible_collections.sealift.dynamodb.plugins.module_utils.retirement import Fate, Retirement
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import set_stream
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (

@@ -12,7 +12,6 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,18 +25,19 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import read
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.leftovers import Leftovers
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import arn_beside, replication_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.removal_state import (
+    ABANDON_ENTRY,
+    COMPLETE,
+    RETIRE_ENTRY,
+    RUNNING,
+    record_of,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import SOURCE_ENTRY, TARGET_ENTRY, is_ours
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import consumers_of, stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import find_table, table_id
 from ansible_collections.sealift.dynamodb.plugins.module_utils.target_checks import CLONE_ENTRY, made_by_us
-
-RETIRE_ENTRY = "stage#retire"
-ABANDON_ENTRY = "stage#abandon"
-
-RUNNING = "running"
-COMPLETE = "complete"
 
 _STREAM_ENTRIES = {Side.SOURCE: SOURCE_ENTRY, Side.TARGET: TARGET_ENTRY}
 
@@ -80,7 +80,7 @@ class Retirement:
         self.entry_name = RETIRE_ENTRY if self.retires else ABANDON_ENTRY
         self.leftovers = Leftovers(module, self.source_arn, module.params["keep_logs"])
         self.entries = self._read_entries()
-        self.record = self._read_record()
+        self.record = record_of(self.entries, self.entry_name)
 
     @property
     def direction(self) -> Direction:
@@ -205,9 +205,3 @@ class Retirement:
             if error.missing:
                 return {}
             raise
-
-    def _read_record(self) -> dict[str, Any]:
-        record: Mapping[str, Any] = self.entries.get(self.entry_name) or {}
-        others = self.entries.keys() - {RETIRE_ENTRY, ABANDON_ENTRY}
-        # Of a table that was retired, while another of its name is migrated now.
-        return {} if record.get("state") == COMPLETE and others else dict(record)

@@ -91,7 +91,7 @@ seealso:
   - module: sealift.dynamodb.dynamodb_pointers
   - module: sealift.dynamodb.dynamodb_fence
 author:
-  - Contributors to the Sealift project
+  - Sealift contributors (@sealift)
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -195,7 +195,7 @@ msg:
   description: The outcome in words.
   returned: success
   type: str
-  sample: "Table users-encrypted is current; writes were refused for 3.9 s."
+  sample: "Table users-encrypted is current. Writes were refused for 3.9 s."
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
