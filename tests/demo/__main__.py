@@ -4,50 +4,71 @@
 """The demo: a table moves on the emulator while it is written to. `python -m tests.demo --help`, or `make demo`."""
 
 import argparse
+import json
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.demo import users
-from tests.demo.comparison import compare_at_rest
-from tests.demo.processes import DemoError, Writer, playbook_command, run_playbook
+from tests.demo.account import listing
+from tests.demo.comparison import Comparison, compare
+from tests.demo.processes import DemoError, Stage, playbook_command, run_playbook
 from tests.demo.summary import Encryption, Outcome
 from tests.emulator import Emulator, EmulatorError, Settings
+from tests.ledger import Application, ApplicationError, Report, losses
 
-_TARGET = f"{users.TABLE}-encrypted"
-_ALIAS = "alias/users"
-_VARIABLES = (f"table={users.TABLE}", f"kms_key={_ALIAS}")
-_CATCH_UP_SECONDS = 60
-_QUIET_SECONDS = 3
+TARGET = f"{users.TABLE}-encrypted"
+ALIAS = "alias/users"
+POINTER = "/demo/users/table"
+_SETTINGS = Settings(
+    transition_seconds=1,
+    poller_start_seconds=1,
+    policy_delay_seconds=1,
+    mapping_stop_seconds=1,
+    ttl_transition_seconds=1,
+)
+_TABLE = ("-e", f"table={users.TABLE}")
+_MOVE = ("-e", json.dumps({"pointers": [{"ssm_parameter": POINTER}], "straggler_minutes": 0.05}))
+_RETIRE = ("-e", f"confirm={users.TABLE}", "-e", "retire_quiet_minutes=0")
+# Of what a migration makes, this is to stay: the result, a log of what was done, and the way back to the old table.
+_KEPT = {f"table {TARGET}", "table sealift-journal", f"backup {users.TABLE}"}
+_THREADS = 8
+_BETWEEN_SECONDS = 3
+_COMPARE_SECONDS = 60
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def main() -> int:
-    arguments = _parse()
+def main(words: Sequence[str] | None = None) -> int:
+    arguments = _parse(words)
     for number in _SIGNALS:
         signal.signal(number, _leave)
     try:
-        with Emulator(Settings(transition_seconds=1, poller_start_seconds=1)) as emulator:
-            outcome = _migrate(emulator, arguments.items, arguments.rate, arguments.seed)
-    except (DemoError, EmulatorError, ClientError, BotoCoreError) as error:
+        with Emulator(_SETTINGS) as emulator:
+            outcome = Demo(emulator, arguments).run()
+    except (DemoError, EmulatorError, ApplicationError, ClientError, BotoCoreError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     print(f"\n{outcome.text()}")
     return 1 if outcome.failures() else 0
 
 
-def _parse() -> argparse.Namespace:
+def _parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.demo",
-        description="Migrate a table under live writes on an emulator, and compare the two tables independently.",
+        description="Migrate a table under live writes on an emulator, there, back and there again, and check every "
+        "acknowledged write independently.",
     )
-    parser.add_argument("--items", type=int, default=5000, help="how many the table has (%(default)s)")
-    parser.add_argument("--rate", type=float, default=120, help="writes a second meanwhile (%(default)s)")
+    parser.add_argument("--items", type=int, default=3000, help="how many the table has (%(default)s)")
+    parser.add_argument("--rate", type=float, default=60, help="writes a second meanwhile (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the random items and writes (%(default)s)")
-    return parser.parse_args()
+    parser.add_argument(
+        "--plant-loss", action="store_true", help="delete an acknowledged item at the end, which the check must find"
+    )
+    return parser.parse_args(words)
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
@@ -58,39 +79,90 @@ def _leave(number: int, _frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def _migrate(emulator: Emulator, items: int, rate: float, seed: int) -> Outcome:
-    dynamodb, kms = emulator.client("dynamodb"), emulator.client("kms")
-    _say(f"An emulator of AWS on {emulator.endpoint}, a table {users.TABLE} of {items:,} items, a KMS key {_ALIAS}")
-    users.create_table(dynamodb)
-    users.load(dynamodb, items, seed)
-    key_arn = kms.create_key(Description="Encrypts the users")["KeyMetadata"]["Arn"]
-    kms.create_alias(AliasName=_ALIAS, TargetKeyId=key_arn)
+class Demo:
+    """One migration from its beginning to its end."""
 
-    # A fifth of the writer's keys does not exist at first.
-    with Writer(emulator, users=items * 6 // 5, rate=rate, seed=seed) as writer:
-        _say(f"A process writes to {users.TABLE}, {rate:.0f} times a second")
-        _say(f"$ {playbook_command(*_VARIABLES)}")
-        stages = run_playbook(emulator, *_VARIABLES)
-        writes = writer.stop()
-    _say("The writer has ended. A comparison that shares no code with the collection:")
-    comparison, equal_at = compare_at_rest(
-        dynamodb, users.TABLE, _TARGET, limit=_CATCH_UP_SECONDS, quiet=_QUIET_SECONDS
-    )
-    return Outcome(
-        stages=stages,
-        writes=writes,
-        comparison=comparison,
-        equal_at=equal_at,
-        encryption=_encryption(dynamodb, kms),
-        key_arn=key_arn,
-    )
+    def __init__(self, emulator: Emulator, arguments: argparse.Namespace) -> None:
+        self.emulator = emulator
+        self._arguments = arguments
+        self._dynamodb = emulator.client("dynamodb")
+        self._stages: list[Stage] = []
 
+    def run(self) -> Outcome:
+        key_arn = self._prepare()
+        before = listing(self.emulator)
+        report, comparison = self.migrate()
+        if self._arguments.plant_loss:
+            self._plant_loss(report)
+        return Outcome(
+            stages=self._stages,
+            rate=self._arguments.rate,
+            report=report,
+            comparison=comparison,
+            encryption=self._encryption(),
+            key_arn=key_arn,
+            policy_delay=_SETTINGS.policy_delay_seconds,
+            lost=losses(self._dynamodb, TARGET, report),
+            left=self._left(before),
+        )
 
-def _encryption(dynamodb: Any, kms: Any) -> Encryption:
-    described = dynamodb.describe_table(TableName=_TARGET)["Table"].get("SSEDescription", {})
-    key_arn = described.get("KMSMasterKeyArn", "")
-    manager = kms.describe_key(KeyId=key_arn)["KeyMetadata"]["KeyManager"] if key_arn else "AWS"
-    return Encryption(kind=described.get("SSEType", ""), key_arn=key_arn, key_manager=manager)
+    def _prepare(self) -> str:
+        """Make the table, its pointer and the key; return the key's ARN."""
+        _say(
+            f"An emulator of AWS on {self.emulator.endpoint}, a table {users.TABLE} of {self._arguments.items:,} "
+            f"items, an SSM parameter {POINTER} that names it, a KMS key {ALIAS}"
+        )
+        users.create_table(self._dynamodb)
+        users.load(self._dynamodb, self._arguments.items, self._arguments.seed)
+        self.emulator.client("ssm").put_parameter(Name=POINTER, Value=users.TABLE, Type="String")
+        kms = self.emulator.client("kms")
+        key_arn: str = kms.create_key(Description="Encrypts the users")["KeyMetadata"]["Arn"]
+        kms.create_alias(AliasName=ALIAS, TargetKeyId=key_arn)
+        return key_arn
+
+    def migrate(self) -> tuple[Report, Comparison]:
+        rate, seed = self._arguments.rate, self._arguments.seed
+        # A fifth of the application's keys does not exist at first.
+        keys = self._arguments.items * 6 // 5
+        with Application(self.emulator, POINTER, keys=keys, rate=rate, seed=seed, threads=_THREADS) as application:
+
+            def write_on() -> None:
+                application.wait_for_writes(int(_BETWEEN_SECONDS * rate))
+
+            _say(f"An application writes to the table that {POINTER} names, {rate:.0f} times a second")
+            self._play("-e", f"kms_key={ALIAS}")
+            for move in ("cutover", "rollback", "cutover"):
+                self._play(*_MOVE, tag=move)
+                write_on()
+            _say("A comparison that shares no code with the collection:")
+            comparison = compare(self._dynamodb, TARGET, users.TABLE, limit=_COMPARE_SECONDS)
+            self._play(*_RETIRE, tag="retire")
+            write_on()
+            _say("The application ends, and its ledger is compared with the table.")
+            return application.stop(), comparison
+
+    def _play(self, *arguments: str, tag: str = "") -> None:
+        _say(f"$ {playbook_command(*_TABLE, *arguments, tag=tag)}")
+        self._stages += run_playbook(self.emulator, *_TABLE, *arguments, tag=tag)
+
+    def _plant_loss(self, report: Report) -> None:
+        number = next(
+            number for number in range(self._arguments.items) if report.ledger[users.key(number)[users.KEY]["S"]]
+        )
+        _say("An acknowledged item is deleted behind the application's back.")
+        self._dynamodb.delete_item(TableName=TARGET, Key=users.key(number))
+
+    def _left(self, before: set[str]) -> list[str]:
+        """Return what came and should not have stayed, the old table among it."""
+        now = listing(self.emulator)
+        return sorted((now - before - _KEPT) | (now & {f"table {users.TABLE}"}))
+
+    def _encryption(self) -> Encryption:
+        described: dict[str, Any] = self._dynamodb.describe_table(TableName=TARGET)["Table"].get("SSEDescription", {})
+        key_arn = described.get("KMSMasterKeyArn", "")
+        kms = self.emulator.client("kms")
+        manager = kms.describe_key(KeyId=key_arn)["KeyMetadata"]["KeyManager"] if key_arn else "AWS"
+        return Encryption(kind=described.get("SSEType", ""), key_arn=key_arn, key_manager=manager)
 
 
 def _say(text: str) -> None:

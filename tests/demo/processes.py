@@ -1,7 +1,7 @@
 # Copyright: Contributors to the Sealift project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the demo starts besides the emulator: the writer and the playbook. Each is a process group of its own."""
+"""Runs the playbook, as a process group of its own."""
 
 import contextlib
 import itertools
@@ -11,10 +11,11 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any
 
 from tests.demo.callbacks.stages import FILE
 from tests.emulator import Emulator
@@ -29,95 +30,37 @@ class DemoError(Exception):
 
 
 @dataclass(frozen=True)
-class Writes:
-    """What the writer has written."""
-
-    wanted: float
-    """A second."""
-    kinds: dict[str, int]
-    times: list[float]
-
-    @property
-    def seconds(self) -> float:
-        return self.times[-1] - self.times[0]
-
-    @property
-    def rate(self) -> float:
-        return len(self.times) / self.seconds
-
-    def between(self, begin: float, end: float) -> int:
-        return sum(begin <= moment < end for moment in self.times)
-
-
-class Writer:
-    """The process that writes to the table: a context manager."""
-
-    def __init__(self, emulator: Emulator, *, users: int, rate: float, seed: int) -> None:
-        self._emulator = emulator
-        self._rate = rate
-        self._command = [sys.executable, "-m", "tests.demo.writer"]
-        self._command += [f"--users={users}", f"--rate={rate}", f"--seed={seed}"]
-
-    def __enter__(self) -> Self:
-        """Return once it writes."""
-        self.process = subprocess.Popen(
-            self._command,
-            cwd=ROOT,
-            env=self._emulator.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            assert self.process.stdout is not None
-            if self.process.stdout.readline() != "writing\n":
-                raise DemoError("The writer did not begin.")
-        except BaseException:
-            end_group(self.process)
-            raise
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        end_group(self.process)
-
-    def stop(self) -> Writes:
-        """End it and return what it has written."""
-        self.process.terminate()
-        report = self.process.communicate()[0]
-        if self.process.returncode:
-            raise DemoError("A write to the table was refused while it was migrated.")
-        return Writes(wanted=self._rate, **json.loads(report))
-
-
-@dataclass(frozen=True)
 class Stage:
-    """A stage of the migration, in seconds since the epoch."""
+    """A stage of the migration, in seconds since the epoch.
+
+    :param refused: for how many seconds writes were refused, as a move reports it.
+    """
 
     name: str
     begin: float
     end: float
+    refused: float | None = None
 
 
-def playbook_command(*variables: str) -> str:
+def playbook_command(*arguments: str, tag: str = "") -> str:
     """Return the command as a user would type it."""
     path = PLAYBOOK.relative_to(ROOT) if PLAYBOOK.is_relative_to(ROOT) else PLAYBOOK.name
-    return shlex.join([str(path), *_arguments(variables)])
+    return shlex.join([str(path), *_words(arguments, tag)])
 
 
-def _arguments(variables: Iterable[str]) -> list[str]:
-    return ["sealift.dynamodb.migrate", *(word for variable in variables for word in ("-e", variable))]
+def _words(arguments: Sequence[str], tag: str) -> list[str]:
+    return ["sealift.dynamodb.migrate", *(("--tags", tag) if tag else ()), *arguments]
 
 
-def run_playbook(emulator: Emulator, *variables: str) -> list[Stage]:
-    """Run the playbook, its output shown, and return when its stages ran."""
-    folder = emulator.folder / "ansible"
-    folder.mkdir()
-    stages = folder / "stages"
+def run_playbook(emulator: Emulator, *arguments: str, tag: str = "") -> list[Stage]:
+    """Run the playbook, its output shown, and return when its stages ran; one stage where it is named."""
+    # A short name: Ansible puts a socket below it.
+    folder = Path(tempfile.mkdtemp(dir=emulator.folder, prefix="ansible-"))
+    notes = folder / "stages"
     process = subprocess.Popen(
-        [str(PLAYBOOK), *_arguments(variables)],
+        [str(PLAYBOOK), *_words(arguments, tag)],
         cwd=ROOT,
-        env=_ansible_environment(emulator, folder) | {FILE: str(stages)},
+        env=_ansible_environment(emulator, folder) | {FILE: str(notes)},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -128,8 +71,16 @@ def run_playbook(emulator: Emulator, *variables: str) -> list[Stage]:
         end_processes_naming(folder)
     if status:
         raise DemoError(f"The playbook ended with {status}. Its output above says why.")
-    notes = [json.loads(line) for line in stages.read_text(encoding="utf-8").splitlines()]
-    return [Stage(note["stage"], note["at"], following["at"]) for note, following in itertools.pairwise(notes)]
+    return _stages([json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()], tag)
+
+
+def _stages(notes: list[dict[str, Any]], tag: str) -> list[Stage]:
+    """Return what the callback has noted: beginnings, the end, and what a move reports."""
+    beginnings = [note for note in notes if "stage" in note]
+    if tag:
+        refused = [note["refused"] for note in notes if "refused" in note]
+        return [Stage(tag, beginnings[0]["at"], beginnings[-1]["at"], refused[-1] if refused else None)]
+    return [Stage(note["stage"], note["at"], following["at"]) for note, following in itertools.pairwise(beginnings)]
 
 
 def _ansible_environment(emulator: Emulator, folder: Path) -> dict[str, str]:
@@ -143,6 +94,7 @@ def _ansible_environment(emulator: Emulator, folder: Path) -> dict[str, str]:
         "ANSIBLE_HOME": str(folder),
         "ANSIBLE_REMOTE_TEMP": str(folder / "tmp"),
         "ANSIBLE_ASYNC_DIR": str(folder / "async"),
+        "ANSIBLE_PIPELINING": "true",
         "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callbacks"),
         # Of other collections, and of there being no inventory.
         "ANSIBLE_DEPRECATION_WARNINGS": "false",

@@ -3,12 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The demo's last words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.demo.comparison import Comparison
-from tests.demo.processes import Stage, Writes
+from tests.demo.processes import Stage
+from tests.ledger import Pause, Report
 
-_SHOWN_KEYS = 10
+_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -25,26 +26,40 @@ class Encryption:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that the demo has found out."""
+    """All that the demo has found out.
+
+    :param comparison: of the two tables, before the old one was deleted.
+    :param lost: how the new table differs from the ledger.
+    :param policy_delay: how many seconds late a table's policy takes effect.
+    """
 
     stages: list[Stage]
-    writes: Writes
+    rate: float
+    report: Report
     comparison: Comparison
-    equal_at: float | None
     encryption: Encryption
     key_arn: str
+    policy_delay: float
+    lost: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
 
     def failures(self) -> list[str]:
         """Return what was not as it must be."""
         found = {
-            "The tables differ.": not self.comparison.equal,
+            "The tables differed before the old one was deleted.": not self.comparison.equal,
+            "Acknowledged writes were lost.": bool(self.lost),
+            "The application met items that were not as its acknowledged writes had left them.": bool(
+                self.report.violations
+            ),
+            "Something is left behind.": bool(self.left),
             f"The target is not encrypted with {self.key_arn}.": self.encryption.key_arn != self.key_arn,
         }
         return [failure for failure, is_one in found.items() if is_one]
 
     def text(self) -> str:
         """Return the summary."""
-        return "\n".join([*self._stage_lines(), "", *self._fact_lines(), "", *self._verdict()])
+        blocks = [self._stage_lines(), self._move_lines(), self._fact_lines(), self._verdict()]
+        return "\n\n".join("\n".join(lines) for lines in blocks)
 
     def _stage_lines(self) -> list[str]:
         rows = [(stage.name, stage.end - stage.begin, self._taken(stage)) for stage in self.stages]
@@ -54,33 +69,58 @@ class Outcome:
         ]
 
     def _taken(self, stage: Stage) -> int:
-        return self.writes.between(stage.begin, stage.end)
+        return self.report.between(stage.begin, stage.end)
+
+    def _move_lines(self) -> list[str]:
+        moves = [stage for stage in self.stages if stage.refused is not None]
+        heading = f"  {'writes refused for':<20}{'the stage says':>16}{'application saw':>17}{'its worst thread':>18}"
+        return [
+            heading,
+            *map(self._move_line, moves),
+            f"  of which {self.policy_delay:.1f} s are how late a policy takes effect on this emulator",
+        ]
+
+    def _move_line(self, move: Stage) -> str:
+        pauses = [pause for pause in self.report.pauses if move.begin <= pause.begin < move.end]
+        seen = [max((of(pause) for pause in pauses), default=0.0) for of in (_all, _worst)]
+        return f"  {move.name:<20}{move.refused:>14.1f} s{seen[0]:>15.1f} s{seen[1]:>16.1f} s"
 
     def _fact_lines(self) -> list[str]:
-        comparison, writes = self.comparison, self.writes
-        rate = f"{writes.rate:.0f} a second (of {writes.wanted:.0f})"
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(writes.kinds.items()))
+        comparison, report = self.comparison, self.report
+        seconds = report.times[-1] - report.times[0]
+        rate = f"{report.acknowledged / seconds:.0f} a second (of {self.rate:.0f})"
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.kinds.items()))
         facts = {
             "items": f"{comparison.source_items:,} in the source, {comparison.target_items:,} in the target",
-            "writes": f"{len(writes.times):,} in {writes.seconds:.0f} s: {rate}",
+            "writes": f"{report.acknowledged:,} in {seconds:.0f} s: {rate}",
             "": kinds,
-            "lag": self._lag(),
-            "missing": _count(comparison.missing),
-            "extra": _count(comparison.extra),
-            "changed": _count(comparison.changed),
+            "refused": f"{report.refused:,} requests, each sent again until it was acknowledged",
+            "lag": f"gone {comparison.seconds:.1f} s after the comparison began",
+            "missing": _listed(comparison.missing),
+            "extra": _listed(comparison.extra),
+            "changed": _listed(comparison.changed),
             "encryption": str(self.encryption),
+            "left behind": _listed(self.left) if self.left else "nothing",
+            "violations": _listed(report.violations),
         }
-        return [f"  {name:<12}{fact}" for name, fact in facts.items()]
-
-    def _lag(self) -> str:
-        if self.equal_at is None:
-            return "not gone before the last comparison"
-        return f"gone {self.equal_at - self.writes.times[-1]:.1f} s after the last write, at the latest"
+        lost = f"acknowledged writes lost: {len(self.lost):,} (of {report.acknowledged:,})"
+        return [f"  {name:<12}{fact}" for name, fact in facts.items()] + [
+            f"  {lost}",
+            *(f"    {line}" for line in self.lost[:_SHOWN]),
+        ]
 
     def _verdict(self) -> list[str]:
-        return self.failures() or ["Every write is in the target, and nothing else."]
+        return self.failures() or ["Every write is in the new table, and nothing else."]
 
 
-def _count(keys: list[str]) -> str:
-    shown = ", ".join(keys[:_SHOWN_KEYS]) + (", …" if len(keys) > _SHOWN_KEYS else "")
-    return f"{len(keys):,}" + (f": {shown}" if keys else "")
+def _all(pause: Pause) -> float:
+    return pause.seconds
+
+
+def _worst(pause: Pause) -> float:
+    return pause.thread_seconds
+
+
+def _listed(found: list[str]) -> str:
+    shown = ", ".join(found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
+    return f"{len(found):,}" + (f": {shown}" if found else "")

@@ -17,12 +17,14 @@ from typing import Any
 
 import pytest
 
-from tests.demo.comparison import Comparison, compare, compare_at_rest
-from tests.demo.processes import DemoError, Stage, Writer, Writes
+from tests.demo import __main__ as demo
+from tests.demo.comparison import Comparison, compare
+from tests.demo.processes import Stage
 from tests.demo.summary import Encryption, Outcome
 from tests.demo.users import KEY, TABLE, create_table, key, load, user
 from tests.emulator import Emulator
 from tests.emulator.aws import wait_until
+from tests.ledger import Application, Pause, Report
 
 ROOT = Path(__file__).parents[2]
 TARGET = f"{TABLE}-encrypted"
@@ -48,14 +50,22 @@ def dynamodb(emulator: Emulator) -> Any:
     return client
 
 
-def outcome(comparison: Comparison, key_arn: str = KEY_ARN) -> Outcome:
+def outcome(comparison: Comparison, key_arn: str = KEY_ARN, **found: Any) -> Outcome:
     return Outcome(
-        stages=[Stage("seed", 1.0, 3.0)],
-        writes=Writes(100, {"puts": 2}, [1.5, 3.5]),
+        stages=[Stage("seed", 1.0, 3.0), Stage("cutover", 3.0, 9.0, 4.2)],
+        rate=100,
+        report=Report(
+            kinds={"puts": 2},
+            times=[1.5, 3.5],
+            pauses=[Pause(begin=4.0, end=8.0, refusals=30, seconds=3.3, thread_seconds=3.6)],
+            violations=found.pop("violations", []),
+            ledger={},
+        ),
         comparison=comparison,
-        equal_at=4.0,
         encryption=Encryption("KMS", key_arn, "CUSTOMER"),
         key_arn=KEY_ARN,
+        policy_delay=1.0,
+        **found,
     )
 
 
@@ -90,17 +100,17 @@ def test_changed_item_fails(dynamodb: Any, sabotage: Callable[[Any], Any]) -> No
     put(dynamodb, 3)
     assert compare(dynamodb, TABLE, TARGET).equal
     sabotage(dynamodb)
-    found, _equal_at = compare_at_rest(dynamodb, TABLE, TARGET, limit=0, quiet=0)
+    found = compare(dynamodb, TABLE, TARGET)
     assert (found.missing, found.extra, found.changed) == ([], [], ["user-00003"])
-    assert outcome(found).failures() == ["The tables differ."]
+    assert outcome(found).failures() == ["The tables differed before the old one was deleted."]
 
 
 def test_missing_and_extra_items_fail(dynamodb: Any) -> None:
     dynamodb.delete_item(TableName=TARGET, Key=key(3))
     put(dynamodb, 900)
-    found, _equal_at = compare_at_rest(dynamodb, TABLE, TARGET, limit=0, quiet=0)
+    found = compare(dynamodb, TABLE, TARGET)
     assert (found.missing, found.extra, found.changed) == (["user-00003"], ["user-00900"], [])
-    assert outcome(found).failures() == ["The tables differ."]
+    assert outcome(found).failures() == ["The tables differed before the old one was deleted."]
     assert "1: user-00003" in outcome(found).text()
 
 
@@ -109,12 +119,56 @@ def test_other_encryption_fails() -> None:
     assert found.failures() == [f"The target is not encrypted with {KEY_ARN}."]
 
 
-def test_refused_write_fails(dynamodb: Any, emulator: Emulator) -> None:
-    with Writer(emulator, users=ITEMS, rate=100, seed=1) as writer:
-        dynamodb.delete_table(TableName=TABLE)
-        wait_until(lambda: writer.process.poll() is not None)
-        with pytest.raises(DemoError, match="refused"):
-            writer.stop()
+@pytest.mark.parametrize(
+    ("found", "failure"),
+    [
+        ({"lost": ["user-00003: gone"]}, "Acknowledged writes were lost."),
+        ({"left": ["queue forgotten"]}, "Something is left behind."),
+        (
+            {"violations": ["user-00003: gone"]},
+            "The application met items that were not as its acknowledged writes had left them.",
+        ),
+    ],
+)
+def test_loss_and_leftover_fail(found: dict[str, Any], failure: str) -> None:
+    seen = outcome(Comparison(1, 1), **found)
+    assert seen.failures() == [failure]
+    assert next(iter(found.values()))[0] in seen.text()
+
+
+def test_refused_seconds_are_told() -> None:
+    assert re.search(r"cutover +4\.2 s +3\.3 s +3\.6 s\n", outcome(Comparison(1, 1)).text())
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "lost"), [([], 0, 0), (["--plant-loss"], 1, 1)], ids=["undisturbed", "planted loss"]
+)
+def test_planted_loss_fails(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], options: list[str], status: int, lost: int
+) -> None:
+    monkeypatch.setattr(demo.Demo, "migrate", write_to_the_target)
+    monkeypatch.setattr("signal.signal", lambda *_arguments: None)
+    assert demo.main(["--items=30", *options]) == status
+    assert f"acknowledged writes lost: {lost} (of " in capfd.readouterr().out
+
+
+def write_to_the_target(self: demo.Demo) -> tuple[Report, Comparison]:
+    """Stands for the migration, which is what takes long."""
+    dynamodb, ssm = self.emulator.client("dynamodb"), self.emulator.client("ssm")
+    dynamodb.create_table(
+        TableName=TARGET,
+        KeySchema=[{"AttributeName": KEY, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": KEY, "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": demo.ALIAS},
+    )
+    dynamodb.delete_table(TableName=TABLE)
+    wait_until(lambda: dynamodb.list_tables()["TableNames"] == [TARGET])
+    wait_until(lambda: dynamodb.describe_table(TableName=TARGET)["Table"]["TableStatus"] == "ACTIVE")
+    ssm.put_parameter(Name=demo.POINTER, Value=TARGET, Type="String", Overwrite=True)
+    with Application(self.emulator, demo.POINTER, keys=30, rate=100) as application:
+        application.wait_for_writes(100)
+        return application.stop(), Comparison(1, 1)
 
 
 @pytest.fixture
@@ -126,17 +180,22 @@ def folder() -> Iterator[Path]:
 
 def test_demo_succeeds(folder: Path) -> None:
     with run_demo(folder) as demo:
-        output = demo.communicate(timeout=600)[0]
+        output = demo.communicate(timeout=1800)[0]
     assert demo.returncode == 0, output
     assert re.search(r"missing +0\n +extra +0\n +changed +0\n", output)
     assert "customer managed" in output
+    assert re.search(r"left behind +nothing\n +violations +0\n +acknowledged writes lost: 0 \(of [0-9,]+\)\n", output)
+    moves = re.findall(r"^ +(cutover|rollback) +([0-9.]+) s +([0-9.]+) s +([0-9.]+) s$", output, re.MULTILINE)
+    assert [move[0] for move in moves] == ["cutover", "rollback", "cutover"], output
+    # Writes were refused in earnest, and for no longer than the stage says: its seconds begin before the first refusal.
+    assert all(0 < float(seen) <= float(told) + 1 for _move, told, seen, _worst in moves), output
     assert_nothing_left(folder)
 
 
 def test_interrupted_demo_leaves_nothing(folder: Path) -> None:
     """In the middle of the seed, whose job runs in the background, in a session of its own."""
     with run_demo(folder) as demo:
-        wait_until(lambda: demo.poll() is not None or list(folder.glob("*/ansible/async/*")), timeout=300)
+        wait_until(lambda: demo.poll() is not None or list(folder.glob("*/ansible-*/async/*")), timeout=300)
         demo.send_signal(signal.SIGINT)
         output = demo.communicate(timeout=60)[0]
     assert demo.returncode == 128 + signal.SIGINT, output

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the Sealift project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Notes when each stage of the migration began and when the playbook ended: a line of JSON each."""
+"""Notes when each stage of the migration began, what it says of refused writes, and when the playbook ended."""
 
 import json
 import os
@@ -26,16 +26,23 @@ class CallbackModule(CallbackBase):
         self._stage = ""
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        # What always runs belongs to the stage that it runs in; at first, to the plan.
-        stage = next((tag for tag in task.tags if tag != "always"), self._stage or "plan")
+        # What always runs belongs to the stage that it runs in; at first, to the plan. So does a role's look at its
+        # arguments, which Ansible takes before all stages, or after them.
+        tags = () if task.action.endswith("validate_argument_spec") else task.tags
+        stage = next((tag for tag in tags if tag not in ("always", "never")), self._stage or "plan")
         if stage != self._stage:
             self._stage = stage
-            _note(stage)
+            _note(stage=stage, at=time.time())
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        _note("end")
+        _note(stage="end", at=time.time())
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        if "refused_seconds" in result._result:
+            _note(refused=result._result["refused_seconds"])
 
 
-def _note(what: str) -> None:
+def _note(**what: Any) -> None:
+    """Add a line of JSON."""
     with Path(os.environ[FILE]).open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"stage": what, "at": time.time()}) + "\n")
+        file.write(json.dumps(what) + "\n")
