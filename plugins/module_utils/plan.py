@@ -138,10 +138,11 @@ def _facts(module: AnsibleAWSModule, dynamodb: Client, source: Description, key:
 def _function_keys(kms: Client, facts: Facts) -> list[str]:
     """Return the customer managed keys that the function must be allowed to use: of both tables and the journal.
 
-    The AWS managed key's policy lets everyone in the account use it through DynamoDB.
+    The AWS managed key's policy lets everyone in the account use it through DynamoDB. A target that exists may have
+    another key than the one that the plan is asked for.
     """
     keys = [facts.key]
-    for table in (facts.source, facts.journal_table or {}):
+    for table in (facts.source, facts.target or {}, facts.journal_table or {}):
         arn = table.get("SSEDescription", {}).get("KMSMasterKeyArn")
         if arn:
             keys.append(resolve_key(kms, arn, table["TableName"]))
