@@ -36,7 +36,7 @@ def ferry(no_aws_configuration: None) -> Iterator[Ferry]:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_killed_move_goes_on_with_the_same_command(ferry: Ferry, step: str) -> None:
-    with Overseer(ferry), Application(ferry.emulator, ferry.pointer, keys=60, rate=20) as application:
+    with Overseer(ferry), Application(ferry.emulator, ferry.pointer, keys=30, rate=10) as application:
         for move in MOVES:
             _kill_after(ferry, move, step)
             assert len(ferry.enabled_mappings()) <= 1
@@ -50,7 +50,7 @@ def test_a_killed_move_goes_on_with_the_same_command(ferry: Ferry, step: str) ->
             assert ferry.fenced() == [old]
             assert ferry.entry["state"] == "complete"
             assert len(ferry.open_gates()) == len(ferry.enabled_mappings()) == 1
-            application.wait_for_writes(20)
+            application.wait_for_writes(10)
         report = application.stop()
     assert report.refused
     assert not report.violations
