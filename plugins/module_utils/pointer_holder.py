@@ -44,23 +44,18 @@ class Holder(Protocol):
     @property
     def pointers(self) -> list[Pointer]:
         """The pointers in it, in the user's order."""
-        ...
 
     def read(self) -> Reading:
         """Read it; what it can't be switched for are problems, not exceptions."""
-        ...
 
     def prove_writable(self) -> None:
         """Raise a SealiftError if it could not be written now."""
-        ...
 
     def replace(self, old: str, new: str) -> None:
         """Replace a table's name in all its pointers, and return when applications get the new one."""
-        ...
 
     def cancel(self) -> None:
         """Stop a change that is still under way, where that can be done."""
-        ...
 
 
 def changes_of(values: Mapping[Pointer, str], old: str, new: str) -> dict[str, str]:
