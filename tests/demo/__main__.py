@@ -63,7 +63,7 @@ def _parse(words: Sequence[str] | None) -> argparse.Namespace:
         "acknowledged write independently.",
     )
     parser.add_argument("--items", type=int, default=3000, help="how many the table has (%(default)s)")
-    parser.add_argument("--rate", type=float, default=60, help="writes a second meanwhile (%(default)s)")
+    parser.add_argument("--rate", type=float, default=40, help="writes a second meanwhile (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the random items and writes (%(default)s)")
     parser.add_argument(
         "--plant-loss", action="store_true", help="delete an acknowledged item at the end, which the check must find"

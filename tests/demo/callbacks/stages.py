@@ -26,10 +26,10 @@ class CallbackModule(CallbackBase):
         self._stage = ""
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        # What always runs belongs to the stage that it runs in; at first, to the plan. So does a role's look at its
-        # arguments, which Ansible takes before all stages, or after them.
-        tags = () if task.action.endswith("validate_argument_spec") else task.tags
-        stage = next((tag for tag in tags if tag not in ("always", "never")), self._stage or "plan")
+        # What runs in several stages belongs to the one that it runs in; at first, to the plan. So does the check of a
+        # role's arguments, which Ansible makes before all stages, or after them.
+        tags = set() if task.action.endswith("validate_argument_spec") else set(task.tags) - {"always", "never"}
+        stage = tags.pop() if len(tags) == 1 else self._stage or "plan"
         if stage != self._stage:
             self._stage = stage
             _note(stage=stage, at=time.time())
