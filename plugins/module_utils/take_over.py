@@ -32,7 +32,7 @@ def take_over(move: Move) -> list[dict[str, Any]]:
     with move.leased():
         if not move.done(Step.SWITCHED):
             switched_at = move.params["switched_at"] or time.time()
-            refused = round(switched_at - move.entry["fenced_at"], 1)
+            refused = round(switched_at - move.entry["fenced_at"], 1) if move.fence_noted(move.leg.old_side) else 0
             move.advance(Step.SWITCHED, current=move.to.value, switched_at=switched_at, refused_seconds=refused)
         if not move.done(Step.TTL_MOVED):
             move.advance(Step.TTL_MOVED, ttl=move_time_to_live(move))
@@ -60,22 +60,19 @@ def start(move: Move, leg: Leg) -> None:
 
 def move_time_to_live(move: Move) -> dict[str, Any]:
     """Turn time to live on at the new table and off at the old one, where it is used; return the journal's values."""
-    known = move.entry.get("ttl") or {}
-    attribute = known.get("attribute")
-    if not attribute:
+    ttl = move.entry.get("ttl") or {}
+    if not ttl.get("pending"):
+        # What the journal knows of an earlier move may have been changed by the user since.
         setting = read_time_to_live(move.dynamodb, move.leg.old_name)
-        if not setting.on or not setting.attribute:
+        if not setting.on:
             return {"attribute": None, "pending": False, "retry_after": 0}
-        attribute = setting.attribute
+        # Once it is off at the old table, only the journal knows that it is to be on at the new one.
+        ttl = {"attribute": setting.attribute, "pending": True, "retry_after": time.time() + CHANGE_SECONDS}
+        move.write(ttl=ttl)
     wanted = ((move.leg.new_name, True), (move.leg.old_name, False))
     move.guard()
-    taken = [set_time_to_live(move.dynamodb, table, attribute, on) for table, on in wanted]
-    pending = not all(taken)
-    return {
-        "attribute": attribute,
-        "pending": pending,
-        "retry_after": time.time() + CHANGE_SECONDS if pending else 0,
-    }
+    taken = [set_time_to_live(move.dynamodb, table, ttl["attribute"], on) for table, on in wanted]
+    return {**ttl, "pending": False, "retry_after": 0} if all(taken) else ttl
 
 
 def time_to_live_message(entry: dict[str, Any], current: str) -> str:
