@@ -12,6 +12,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.hand_over import (
     open_new,
@@ -19,7 +20,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.hand_over import 
     tail_of,
     undo,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Move
+from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Leg, Move
 from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import PositionRecorder
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import BACKED_OUT, Step
 from ansible_collections.sealift.dynamodb.plugins.module_utils.take_over import start
@@ -28,33 +29,52 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.watch import Watc
 # How far the carrying back is, in the entry's attribute back_step.
 _WATCHED = "watched"
 _PROVEN = "proven"
+_OPENED = "opened"
 
 
-def back_out(move: Move) -> None:
-    """Make the old table take writes again, with everything that was written to the new one."""
+def back_out(move: Move) -> list[dict[str, Any]]:
+    """Make the old table take writes again, with everything that was written to the new one.
+
+    :returns: the conflicts: writes to one of the tables that could not be carried over to the other.
+    """
     with move.leased():
         if not move.done(Step.FENCING):
             move.write(state=BACKED_OUT)
         elif not move.done(Step.STOPPED):
             undo(move)
         else:
-            _carry_back(move)
+            return _carry_back(move)
+    return []
 
 
-def _carry_back(move: Move) -> None:
+def _carry_back(move: Move) -> list[dict[str, Any]]:
     """Carry back what the new table was written; each step of it can be taken again after a crash."""
     here, back = move.leg, move.back
+    conflicts: list[dict[str, Any]] = []
     if not move.entry.get("back_step"):
-        Watch(move, here).run(until=0.0)
+        conflicts += _watched(move, here)
         move.write(back_step=_WATCHED)
     if move.entry["back_step"] == _WATCHED:
         _prove_back(move)
         move.write(back_step=_PROVEN)
+    if move.entry["back_step"] == _PROVEN:
+        # Applications first: a mapping that is Disabling takes minutes until it can be enabled again.
+        open_new(move, back)
+        refused = round(time.time() - move.entry["fenced_at"], 1) if move.params["fence"] else 0
+        conflicts += _watched(move, back)
+        move.write(back_step=_OPENED, refused_seconds=refused)
     start(move, here)
-    open_new(move, back)
     if not move.entry["new_fenced"]:
         open_new(move, here)
-    move.write(state=BACKED_OUT, refused_seconds=round(time.time() - move.entry["fenced_at"], 1))
+    move.write(state=BACKED_OUT)
+    return conflicts
+
+
+def _watched(move: Move, leg: Leg) -> list[dict[str, Any]]:
+    """Carry over what slipped through the fence of a leg's old table."""
+    watch = Watch(move, leg)
+    watch.run(until=0.0)
+    return watch.conflicts
 
 
 def _prove_back(move: Move) -> None:

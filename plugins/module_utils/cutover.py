@@ -32,7 +32,11 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import refuse
 from ansible_collections.sealift.dynamodb.plugins.module_utils.back_out import back_out
 from ansible_collections.sealift.dynamodb.plugins.module_utils.cutover_checks import check
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
-from ansible_collections.sealift.dynamodb.plugins.module_utils.hand_over import hand_over
+from ansible_collections.sealift.dynamodb.plugins.module_utils.hand_over import (
+    hand_over,
+    refused_message,
+    still_refusing,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import MOVE_TERM, Lease
 from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Move
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
@@ -148,7 +152,8 @@ def _begin(move: Move, resuming: bool) -> None:
             "ttl": move.entry.get("ttl") or {},
         }
     lease = Lease(move.journal, ENTRY, move.kind, MOVE_TERM)
-    lease.take(values)
+    # Only if the entry is still the one that the checks have looked at.
+    lease.take(values, {name: move.entry.get(name) for name in ("run", "state", "step")})
     lease.give_back({})
     move.entry = move.journal.get(ENTRY) or {}
 
@@ -165,8 +170,9 @@ def _refuse_other_move(move: Move) -> None:
 
 
 def _fenced(move: Move) -> dict[str, Any]:
-    if not unfinished(move.entry) or move.check_mode:
+    if move.check_mode or _complete(move):
         return {}
+    _refuse_given_up(move)
     hand_over(move)
     return {
         "msg": f"Table {move.leg.old_name} takes no writes any more, and {move.leg.new_name} holds all it was given."
@@ -176,14 +182,36 @@ def _fenced(move: Move) -> dict[str, Any]:
 def _switched(move: Move) -> dict[str, Any]:
     if move.check_mode:
         return {}
-    if not unfinished(move.entry):
+    if _complete(move):
         return _later_time_to_live(move)
+    _refuse_given_up(move)
+    if not move.done(Step.STOPPED):
+        raise SealiftError(
+            f"Table {move.leg.new_name} can't become current yet: writes to {move.leg.old_name} were not refused, nor "
+            f"their last ones proven to be in {move.leg.new_name}, which the state fenced does. Nothing was changed "
+            f"and nothing is lost. The stage calls the states in their order: {move.command}"
+        )
     conflicts = take_over(move)
-    message = (
-        f"Table {move.leg.new_name} is current; writes were refused for {move.entry['refused_seconds']:.1f} s. "
-        f"{time_to_live_message(move.entry, move.leg.new_name)}"
-    ).strip()
-    return {"conflicts": conflicts, "msg": f"{message} {_stragglers_message(move)}".strip()}
+    told = (
+        f"Table {move.leg.new_name} is current. {refused_message(move)}".strip(),
+        time_to_live_message(move.entry, move.leg.new_name),
+        _stragglers_message(move),
+    )
+    return {"conflicts": conflicts, "msg": " ".join(text for text in told if text)}
+
+
+def _complete(move: Move) -> bool:
+    return not unfinished(move.entry) and current_side(move.entry) is move.to
+
+
+def _refuse_given_up(move: Move) -> None:
+    """Applications must not be led to the new table any more when the old one takes writes again, or is about to."""
+    move.refuse_overtaken()
+    if move.entry["state"] != RUNNING:
+        raise SealiftError(
+            f"The {move.kind} of table {move.table} was given up ({move.entry['state']}), and {move.leg.old_name} is "
+            f"current. Nothing was changed and nothing is lost. Begin with the checks again: {move.command}"
+        )
 
 
 def _stragglers_message(move: Move) -> str:
@@ -210,7 +238,11 @@ def _later_time_to_live(move: Move) -> dict[str, Any]:
 
 
 def _backing_out(move: Move) -> dict[str, Any]:
-    if move.check_mode or not unfinished(move.entry):
+    if move.check_mode:
+        return {}
+    # The pointers are put back next, which must not happen to those that another run has switched.
+    move.refuse_overtaken()
+    if not unfinished(move.entry) and not _complete(move):
         return {}
     if move.done(Step.SWITCHED):
         raise SealiftError(
@@ -224,11 +256,19 @@ def _backing_out(move: Move) -> dict[str, Any]:
 
 
 def _backed_out(move: Move) -> dict[str, Any]:
-    if move.check_mode or not unfinished(move.entry):
+    if move.check_mode:
         return {}
-    back_out(move)
-    return {
-        "msg": f"The {move.kind} of table {move.table} was backed out: {move.leg.old_name} is current as before, "
-        f"nothing is lost, and replication goes on. Writes were refused for {move.entry['refused_seconds']:.1f} s. "
-        f"When the cause is mended, run the same command again: {move.command}"
-    }
+    move.refuse_overtaken()
+    if not unfinished(move.entry):
+        return {}
+    try:
+        conflicts = back_out(move)
+    except SealiftError as error:
+        raise error if move.overtaken else still_refusing(move, error) from error
+    message = (
+        f"The {move.kind} of table {move.table} was backed out: {move.leg.old_name} is current as before, "
+        f"{'nothing is lost, ' if not conflicts else ''}and replication goes on. {refused_message(move)}"
+        f"{_stragglers_message(move)}"
+    ).strip()
+    again = f"When the cause is mended, run the same command again: {move.command}"
+    return {"conflicts": conflicts, "msg": f"{message} {again}"}

@@ -156,7 +156,14 @@ def _refuse_unfenceable(move: Move) -> None:
             f"Mend that, or stop all writers yourself and go without a fence: {move.command} -e fence=false",
         )
     if not read_fence(move.reader, table_arn).fenced:
-        Probe(probe_clients(move.module), move.leg.old).check_allowed()
+        try:
+            Probe(probe_clients(move.module), move.leg.old).check_allowed()
+        except SealiftError as error:
+            raise _refused(
+                move,
+                f"a fence of {move.leg.old_name} could not be probed. {error}",
+                f"When that is mended: {move.command}",
+            ) from error
 
 
 def exempt_roles(move: Move, leg: Leg | None = None) -> list[str]:

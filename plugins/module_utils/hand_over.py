@@ -45,6 +45,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
     BACKED_OUT,
     NO_DIRECTION,
     Step,
+    active_direction,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_names
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tail import Tail
@@ -57,22 +58,47 @@ _NEAR_SECONDS = 5.0
 _LOOK_SECONDS = 0.02
 # AWS takes no second change of a policy within 15 s, and a lift must wait for that.
 POLICY_SECONDS = 60.0
+# A fence that was put up just now may not be told of for so long; to lift none would leave it up for good.
+_UNSEEN_SECONDS = 30.0
 
 
 def hand_over(move: Move) -> None:
     """Bring the old table's last write to the new one, and stop the replication between them."""
     with move.leased():
+        if _proven(move):
+            move.advance(Step.STOPPED)
         if move.done(Step.STOPPED):
-            _keep_fenced(move)
-            open_new(move, move.leg)
+            _resume(move)
             return
-        tail = tail_of(move, move.leg, (move.journal.get("tail") or {})["positions"])
-        if not move.done(Step.FENCING):
-            _pre_drain(move, tail)
         try:
+            tail = tail_of(move, move.leg, _proven_positions(move))
+            if not move.done(Step.FENCING):
+                _pre_drain(move, tail)
             _fence_and_stop(move, tail)
         except SealiftError as error:
+            if not move.done(Step.FENCING):
+                raise
             raise _undone(move, error) from error
+
+
+def _proven(move: Move) -> bool:
+    """Tell whether an earlier run has stopped the replication after the proof, and could not write that down."""
+    noted = (move.journal.get("tail") or {}).get("direction") == move.back.direction.value
+    return noted and move.done(Step.FENCING) and not move.done(Step.STOPPED) and active_direction(move.entry) is None
+
+
+def _proven_positions(move: Move) -> dict[str, Any]:
+    """Return up to where the old table's stream is known to be in the new one."""
+    baseline = move.journal.get("tail") or {}
+    if baseline.get("direction") == move.leg.direction.value:
+        return dict(baseline["positions"])
+    # A proof whose run was undone after it: its notes are about the other direction already.
+    proven = (move.entry.get("watch") or {}).get(move.leg.direction.value)
+    if proven is None:
+        raise SealiftError(
+            f"No verify has noted where the stream of {move.leg.old_name} was, or a later one found differences."
+        )
+    return dict(proven)
 
 
 def open_new(move: Move, leg: Leg) -> None:
@@ -162,8 +188,9 @@ def prove_and_stop(move: Move, leg: Leg, tail: Tail, give_up: float, recorder: P
             open_gate(leg.replication, facts)
     move.guard()
     leg.replication.stop_writing(facts, give_up)
-    # While nobody writes to the new table yet, a straggler can't be in conflict with anything there.
-    if Watch(move, leg).round() and not move.params["fence"]:
+    # While nobody writes to the new table yet, a straggler can't be in conflict with anything there. One that is fenced
+    # itself takes none of them; they are looked for when it is open.
+    if not move.fence_noted(leg.new_side) and Watch(move, leg).round() and not move.params["fence"]:
         raise _writers_run(leg, "after the last change was carried over")
     _note_proof(move, leg, recorder.taken(), proven_at)
 
@@ -254,6 +281,14 @@ def _note_proof(move: Move, leg: Leg, positions: dict[str, Any], proven_at: floa
     )
 
 
+def _resume(move: Move) -> None:
+    try:
+        _keep_fenced(move)
+        open_new(move, move.leg)
+    except SealiftError as error:
+        raise error if move.overtaken else still_refusing(move, error) from error
+
+
 def _keep_fenced(move: Move) -> None:
     """Put up again a fence that somebody has taken down since; what was written meanwhile the watch will find."""
     if move.params["fence"] and not read_fence(move.reader, move.leg.old["TableArn"]).fenced:
@@ -268,26 +303,38 @@ def _undone(move: Move, error: SealiftError) -> SealiftError:
     try:
         undo(move)
     except SealiftError as other:
-        return SealiftError(
-            f"{error} Undoing the {move.kind} failed as well: {other} Nothing is lost, but table "
-            f"{move.leg.old_name} may still refuse writes. Run the same command again, soon: {move.command}"
-        )
+        return still_refusing(move, SealiftError(f"{error} Undoing the {move.kind} failed as well: {other}"))
     return SealiftError(
-        f"{error} Nothing is lost: the fence of table {move.leg.old_name} was lifted, it is current as before, and "
-        f"replication to {move.leg.new_name} goes on. Writes were refused for {move.entry['refused_seconds']:.1f} s. "
-        f"When the cause is mended, run the same command again: {move.command}"
+        f"{error} Nothing is lost: table {move.leg.old_name} takes writes and is current as before, and replication to "
+        f"{move.leg.new_name} goes on. {refused_message(move)}When the cause is mended, run the same command again: "
+        f"{move.command}"
     )
+
+
+def still_refusing(move: Move, error: SealiftError) -> SealiftError:
+    """Complete an error that leaves a move half done, and maybe a table fenced."""
+    return SealiftError(
+        f"{error} Nothing is lost, but the {move.kind} of table {move.table} is half done, and {move.leg.old_name} may "
+        f"refuse writes until it ends. Mend the cause and run the same command again, soon: {move.command}"
+    )
+
+
+def refused_message(move: Move) -> str:
+    """Say for how long writes were refused, if they were."""
+    seconds = move.entry["refused_seconds"]
+    return f"Writes were refused for {seconds:.1f} s. " if seconds else ""
 
 
 def undo(move: Move) -> None:
     """Go back to how it was before the fence; only before anybody can have written to the new table."""
     leg = move.leg
-    move.write(active=leg.direction.value)
+    # It may have been proven and stopped, which is about to be true no more.
+    move.advance(Step.FENCING, active=leg.direction.value)
     # The fence first: a mapping that is Disabling takes minutes until it can be enabled again.
-    move.guard()
-    lift_fence(move.dynamodb, leg.old["TableArn"], POLICY_SECONDS)
-    fenced_at = move.entry.get("fenced_at") or time.time()
-    move.write(refused_seconds=round(time.time() - fenced_at, 1))
-    move.note_fence(leg.old_side, up=False)
+    if move.fence_noted(leg.old_side):
+        move.guard()
+        lift_fence(move.dynamodb, leg.old["TableArn"], POLICY_SECONDS, _UNSEEN_SECONDS)
+        move.write(refused_seconds=round(time.time() - move.entry["fenced_at"], 1))
+        move.note_fence(leg.old_side, up=False)
     run(leg.replication, leg.replication.look())
     move.write(state=BACKED_OUT)

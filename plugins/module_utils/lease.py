@@ -84,14 +84,15 @@ class Lease:
         self._heartbeat = 0
         self._renewed_at = 0.0
 
-    def take(self, values: Mapping[str, Any]) -> None:
+    def take(self, values: Mapping[str, Any], unchanged: Mapping[str, Any] | None = None) -> None:
         """Take the lease, writing values into the entry in the same step.
 
+        :param unchanged: what the entry must still hold, for whoever has decided by that; None is no such value.
         :raises SealiftError: another run holds the lease, and lives.
         """
         held = self._outlived(self._journal.get(self._entry) or {})
         self._heartbeat = (held.get("heartbeat") or 0) + 1
-        expected = {name: held.get(name) for name in ("owner", "heartbeat", "state")}
+        expected = {name: held.get(name) for name in ("owner", "heartbeat", "state")} | dict(unchanged or {})
         self._write(dict(values) | {"owner": self._owner, "heartbeat": self._heartbeat}, expected)
 
     def refuse_while_held(self) -> None:

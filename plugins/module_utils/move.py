@@ -98,18 +98,17 @@ class Move:
     @contextmanager
     def leased(self) -> Iterator[None]:
         """Make this run the only one that acts, as long as the block lasts."""
-        self._refuse_overtaken()
+        self.refuse_overtaken()
         lease = Lease(self.journal, ENTRY, self.kind, MOVE_TERM)
         lease.take({})
         with _Keeper(lease) as self._keeper:
             self.entry = self.journal.get(ENTRY) or {}
-            self._refuse_overtaken()
+            self.refuse_overtaken()
             yield
 
     def write(self, **values: Any) -> None:
         """Write values into the journal's entry, provided that this run is still the only one that acts."""
-        assert self._keeper is not None
-        self._keeper.write(values)
+        self._held.write(values)
         self.entry |= values
 
     def advance(self, step: Step, **values: Any) -> None:
@@ -118,8 +117,13 @@ class Move:
 
     def guard(self) -> None:
         """Go on only while this run is the only one that acts: called right before everything that changes anything."""
-        assert self._keeper is not None
-        self._keeper.guard()
+        self._held.guard()
+
+    @property
+    def _held(self) -> _Keeper:
+        if self._keeper is None:
+            raise RuntimeError("a move was changed without its lease")
+        return self._keeper
 
     def note_fence(self, side: Side, up: bool) -> None:
         """Write down whether a table is fenced, which AWS tells some seconds late."""
@@ -129,8 +133,14 @@ class Move:
         """Tell whether a table is fenced, as far as the journal knows."""
         return bool((self.entry.get("fences") or {}).get(side.value))
 
-    def _refuse_overtaken(self) -> None:
-        if self.entry.get("run") != self.params["run"]:
+    def refuse_overtaken(self) -> None:
+        """Stop, if another run has taken over since this one's checks, or there were none."""
+        if not self.entry or not self.params["run"]:
+            raise SealiftError(
+                f"The {self.kind} of table {self.table} was not begun by this run, which state=ready does and option "
+                f"run then names. Nothing was changed. The stage calls the states in their order: {self.command}"
+            )
+        if (self.entry["run"], self.entry["move"]) != (self.params["run"], self.kind):
             raise SealiftError(
                 f"The {self.kind} of table {self.table} was taken over by another run, which goes on with it. Nothing "
                 f"is lost, and this run stops here. When that one has ended, see where it is: "

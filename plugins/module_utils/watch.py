@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import presentable
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import ACCESS_DENIED, SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Leg, Move
 from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import ShardWalk
 from ansible_collections.sealift.dynamodb.plugins.module_utils.shards import Record
@@ -19,6 +20,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.stragglers import
 
 SHOWN_CONFLICTS = 100
 _LOOK_SECONDS = 0.1
+_LIFTING_SECONDS = 60.0
 
 
 class Watch:
@@ -35,23 +37,33 @@ class Watch:
         self._walk = ShardWalk(move.streams, leg.old["LatestStreamArn"], move.entry["watch"][self._direction])
         self._counts: dict[str, int] = {"applied": 0, "conflicts": 0} | (move.entry.get("stragglers") or {})
         self.conflicts: list[dict[str, Any]] = []
+        self._unsettled: list[Record] = []
+        self._patience_until = time.monotonic() + _LIFTING_SECONDS
 
     def run(self, until: float) -> None:
         """Watch until then, in seconds since the epoch; in any case to the end of the stream, once."""
         while True:
             found = self.round()
-            if self._walk.at_end and time.time() >= until:
+            if self._walk.at_end and not self._unsettled and time.time() >= until:
                 return
             if not found:
                 time.sleep(_LOOK_SECONDS)
 
     def round(self) -> bool:
         """Read on once, and tell whether somebody has written to the old table."""
-        records = self._walk.read()
+        records = [*self._unsettled, *self._walk.read()]
         if not records:
             return False
         self._move.guard()
-        verdicts = settle_all(self._move.dynamodb, self._new, records, self._old_name)
+        try:
+            verdicts = settle_all(self._move.dynamodb, self._new, records, self._old_name)
+        except SealiftError as error:
+            # A fence of the new table that was lifted just now goes on to refuse some writes for a while.
+            if error.code not in ACCESS_DENIED or time.monotonic() > self._patience_until:
+                raise
+            self._unsettled = records
+            return False
+        self._unsettled = []
         for record, verdict in zip(records, verdicts, strict=True):
             self._count(record, verdict)
         watch = self._move.entry["watch"] | {self._direction: self._walk.positions()}
