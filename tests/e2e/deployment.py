@@ -32,7 +32,7 @@ def numbered(first: int, last: int, **attributes: Mapping[str, Any]) -> list[dic
 @contextlib.contextmanager
 def in_process(emulator: Emulator, options: Mapping[str, Any], check: bool = False) -> Iterator[AnsibleAWSModule]:
     """A module with these options, for the emulator, to call a use case with."""
-    kinds = {name: {"type": type(value or "").__name__} for name, value in options.items()}
+    kinds = {name: {"type": "str" if value is None else type(value).__name__} for name, value in options.items()}
     with (
         mock.patch.dict(os.environ, emulator.environment(), clear=True),
         patch_module_args(dict(options) | {"_ansible_check_mode": check}),

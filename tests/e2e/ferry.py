@@ -56,7 +56,7 @@ class Ferry:
         arguments = ["-e", f"table={self.table}", "--tags", tag, *self.variables(**variables)]
         return Process(self.emulator, *arguments)
 
-    def begin_move(self, move: str) -> Process:
+    def begin_move(self, move: str, **more: Any) -> Process:
         """Run a stage beside the test, but for the deployment of the way back that precedes it."""
         reverse = move == "cutover"
         names = (self.clone, self.table) if reverse else (self.table, self.clone)
@@ -66,12 +66,12 @@ class Ferry:
             "__migration_old": names[1],
             "__migration_next": "reverse" if reverse else "forward",
         }
-        arguments = ["-e", f"table={self.table}", *self.variables(**variables)]
+        arguments = ["-e", f"table={self.table}", *self.variables(**variables | more)]
         return Process(self.emulator, *arguments, playbook=str(Path(__file__).with_name("move.yml")))
 
-    def move(self, move: str) -> Run:
+    def move(self, move: str, **more: Any) -> Run:
         """The same, to its end."""
-        process = self.begin_move(move)
+        process = self.begin_move(move, **more)
         try:
             return process.wait()
         finally:

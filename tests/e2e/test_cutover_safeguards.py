@@ -14,29 +14,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils import hand_over, replication_facts, take_over
-from ansible_collections.sealift.dynamodb.plugins.module_utils.cutover import manage_cutover
-from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils import hand_over, take_over
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Facts, Replication
-from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import PositionRecorder
-from tests.e2e.deployment import TwoWay, in_process
+from tests.e2e.crossing import Crossing
 from tests.e2e.replicator_harness import wait_for
 from tests.emulator import Emulator, Settings
 
 LATE_SECONDS = 4.0
-MOVE = {
-    "fence": True,
-    "fence_timeout": 60,
-    "verify_max_age": 3600,
-    "max_lag": 30.0,
-    "catch_up_timeout": 60,
-    "straggler_minutes": 0.02,
-    "switched_at": None,
-    "wait_timeout": 60,
-}
 
 
 @pytest.fixture(scope="module")
@@ -50,76 +35,8 @@ def late(no_aws_configuration: None) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def table(late: Emulator, name: str, monkeypatch: pytest.MonkeyPatch) -> "Table":
-    pair = TwoWay(late, name)
-    names = {Direction.FORWARD: pair.function, Direction.REVERSE: pair.reverse_function}
-
-    def of_the_pair(arn: str, direction: Direction = Direction.FORWARD) -> Any:
-        derived = replication_names(arn, direction)
-        return type(derived)(**vars(derived) | {"function": names[direction]})
-
-    monkeypatch.setattr(replication_facts, "replication_names", of_the_pair)
-    return Table(pair)
-
-
-class Table:
-    """A table that is ready to be cut over, and the states of a cutover."""
-
-    def __init__(self, pair: TwoWay) -> None:
-        self.pair = pair
-        pair.run()
-        pair.must("armed", direction="reverse")
-        self.run = ""
-        recorder = PositionRecorder(pair.emulator.client("dynamodbstreams"), pair.table(pair.source)["LatestStreamArn"])
-        recorder.begin()
-        ids = {
-            "source_table_id": pair.table(pair.source)["TableId"],
-            "target_table_id": pair.table(pair.target)["TableId"],
-        }
-        pair.state.put("tail", ids | {"direction": "forward", "positions": recorder.taken()})
-        now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
-        pair.state.put("verify#latest", ids | {"clean": True, "began_at": now, "finished_at": now})
-
-    def reach(self, state: str, **options: Any) -> dict[str, Any]:
-        """Bring the cutover into a state."""
-        pair = self.pair
-        tables = {"source": pair.source, "target": pair.target, "journal": pair.journal}
-        with in_process(
-            pair.emulator, tables | MOVE | {"to": "target", "state": state, "run": self.run} | options
-        ) as module:
-            result = manage_cutover(module)
-        self.run = result["run"]
-        return result
-
-    def put(self, table: str, key: str, value: str, dynamodb: Any = None) -> bool:
-        """Write an item; tell whether that was acknowledged."""
-        item = {"id": {"S": key}, "value": {"S": value}}
-        try:
-            (dynamodb or self.pair.dynamodb).put_item(TableName=table, Item=item)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "AccessDeniedException":
-                raise
-            return False
-        return True
-
-    def value(self, key: str) -> str | None:
-        """Return what the target holds under a key."""
-        item = self.pair.items(self.pair.target).get(self.pair.key_of({"id": {"S": key}}))
-        return item["value"][1] if item else None
-
-    def exempt_client(self) -> Any:
-        """A client of somebody whom the fence lets through."""
-        role = self.pair.emulator.client("lambda").get_function_configuration(FunctionName=self.pair.reverse_function)[
-            "Role"
-        ]
-        sts = self.pair.emulator.client("sts")
-        keys = sts.assume_role(RoleArn=role, RoleSessionName="straggler")["Credentials"]
-        return self.pair.emulator.client(
-            "dynamodb",
-            aws_access_key_id=keys["AccessKeyId"],
-            aws_secret_access_key=keys["SecretAccessKey"],
-            aws_session_token=keys["SessionToken"],
-        )
+def table(late: Emulator, name: str) -> Crossing:
+    return Crossing(late, name)
 
 
 @contextmanager
@@ -144,7 +61,7 @@ class _NoWatch:
 
 
 @pytest.mark.parametrize("removed", ["nothing", "probe", "gate", "watch"])
-def test_each_safeguard_is_needed(table: Table, removed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_safeguard_is_needed(table: Crossing, removed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pair = table.pair
     if removed == "probe":
         monkeypatch.setattr(hand_over, "_probe", _without_probe)
@@ -191,7 +108,7 @@ def test_each_safeguard_is_needed(table: Table, removed: str, monkeypatch: pytes
     assert {what for what, right in found.items() if not right} == broken[removed]
 
 
-def _write_late(table: Table) -> dict[str, str]:
+def _write_late(table: Crossing) -> dict[str, str]:
     """Write from many connections when the fence has been up for almost as long as it takes to be effective."""
     pair = table.pair
     wait_for("the fence", lambda: (pair.state.get("stage#cutover") or {}).get("fences"), 60, pause=0.01)
