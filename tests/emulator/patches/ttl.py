@@ -22,7 +22,7 @@ _CHANGED_AT = "_ttl_changed_at"
 _IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 # "Items with an expiry older than five years are not deleted."
 _OLDEST_SECONDS = 5 * 365 * 24 * 3600
-_next_sweep = 0.0
+_swept_at = float("-inf")
 
 
 def apply() -> None:
@@ -89,10 +89,11 @@ def remove_item(table: dict[str, Any], partition_key: Any, sort_key: Any) -> Any
 
 
 def expire_items() -> None:
-    global _next_sweep  # noqa: PLW0603 - the sweep's own clock
-    if time.monotonic() < _next_sweep:
+    global _swept_at  # noqa: PLW0603 - the sweep's own clock
+    # The setting of now, not that of the last sweep: it may have been hours then.
+    if time.monotonic() < _swept_at + STATE.settings.ttl_sweep_seconds:
         return
-    _next_sweep = time.monotonic() + STATE.settings.ttl_sweep_seconds
+    _swept_at = time.monotonic()
     for (account, region, name), setting in list(dynamodb._ttl_settings.all_items()):
         table = dynamodb._tables.get_scoped(account, region, name)
         if table and setting.get("TimeToLiveStatus") in ("ENABLED", "DISABLING"):
