@@ -45,7 +45,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
     BACKED_OUT,
     NO_DIRECTION,
     Step,
-    active_direction,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_names
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tail import Tail
@@ -65,8 +64,6 @@ _UNSEEN_SECONDS = 30.0
 def hand_over(move: Move) -> None:
     """Bring the old table's last write to the new one, and stop the replication between them."""
     with move.leased():
-        if _proven(move):
-            move.advance(Step.STOPPED)
         if move.done(Step.STOPPED):
             _resume(move)
             return
@@ -81,18 +78,12 @@ def hand_over(move: Move) -> None:
             raise _undone(move, error) from error
 
 
-def _proven(move: Move) -> bool:
-    """Tell whether an earlier run has stopped the replication after the proof, and could not write that down."""
-    noted = (move.journal.get("tail") or {}).get("direction") == move.back.direction.value
-    return noted and move.done(Step.FENCING) and not move.done(Step.STOPPED) and active_direction(move.entry) is None
-
-
 def _proven_positions(move: Move) -> dict[str, Any]:
     """Return up to where the old table's stream is known to be in the new one."""
     baseline = move.journal.get("tail") or {}
     if baseline.get("direction") == move.leg.direction.value:
         return dict(baseline["positions"])
-    # A proof whose run was undone after it: its notes are about the other direction already.
+    # A proof whose run was killed or undone right after it: what it has noted is about the other direction.
     proven = (move.entry.get("watch") or {}).get(move.leg.direction.value)
     if proven is None:
         raise SealiftError(
