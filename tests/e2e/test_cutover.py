@@ -11,7 +11,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils import cutover, cutover_checks, fence, hand_over
+from ansible_collections.sealift.dynamodb.plugins.module_utils import (
+    cutover,
+    cutover_checks,
+    fence,
+    hand_over,
+    replication_run,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Move
@@ -83,22 +89,28 @@ def assert_crossed(crossing: Crossing) -> None:
     wait_for("the next write to be carried back", lambda: crossing.value("after", pair.source) == "the cutover")
 
 
-def test_a_function_that_fails_does_not_keep_the_fence_up(crossing: Crossing) -> None:
-    pair = crossing.pair
+def test_a_function_that_fails_does_not_keep_the_fence_up(crossing: Crossing, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair, pre_drain = crossing.pair, hand_over._pre_drain
+
+    def drained(*arguments: Any) -> None:
+        pre_drain(*arguments)
+        pair.emulator.inject({"fault": "throttle", "operation": "BatchWriteItem", "table": pair.target})
+        assert crossing.put(pair.source, "stuck", "here")
+
+    monkeypatch.setattr(hand_over, "_pre_drain", drained)
     crossing.reach("ready")
-    pair.emulator.inject({"fault": "throttle", "operation": "BatchWriteItem", "table": pair.target})
-    assert crossing.put(pair.source, "stuck", "here")
     began = time.time()
-    message = crossing.refused("fenced", fence_timeout=5)
+    message = crossing.refused("fenced", fence_timeout=12)
     took = time.time() - began
 
-    assert f"{pair.target} had not received all changes of {pair.source} within 5 s (fence_timeout)" in message
+    assert f"{pair.target} had not received all changes of {pair.source} within 12 s (fence_timeout)" in message
     assert "takes writes and is current as before" in message
     assert "--tags cutover" in message
     refused = crossing.entry["refused_seconds"]
     assert 0 < refused <= took
     assert f"Writes were refused for {refused:.1f} s" in message
     pair.emulator.clear_faults()
+    monkeypatch.undo()
     assert_backed_out(crossing)
     assert crossing.value("stuck") == "here"
 
@@ -153,8 +165,8 @@ class TestWithoutAFence:
     def test_a_writer_before_the_proof(self, crossing: Crossing) -> None:
         with writing(crossing) as acknowledged:
             crossing.reach("ready", fence=False)
-            message = crossing.refused("fenced", fence=False, fence_timeout=5)
-        assert "was still being written to after 5 s" in message
+            message = crossing.refused("fenced", fence=False, fence_timeout=8)
+        assert "was still being written to after 8 s" in message
         assert "fence is false" in message
         assert "Nothing is lost" in message
         assert "refused" not in message
@@ -246,6 +258,7 @@ class TestTwoRuns:
         monkeypatch.setattr(hand_over, "raise_fence", stalled)
         message = crossing.refused("fenced")
         assert "is being run by another process" in message
+        assert "Undoing" not in message
         assert crossing.fenced == ["source"]
         assert crossing.entry["state"] == "running"
         monkeypatch.undo()
@@ -288,19 +301,22 @@ class TestKilled:
         def fail(*_arguments: Any) -> None:
             raise SealiftError("The fence of the new table could not be lifted.")
 
-        def die(*_arguments: Any, **_options: Any) -> None:
+        def run_and_die(*arguments: Any) -> None:
+            replication_run.run(*arguments)
             raise Killed
 
         monkeypatch.setattr(hand_over, "open_new", fail)
-        monkeypatch.setattr(hand_over, "lift_fence", die)
+        monkeypatch.setattr(hand_over, "run", run_and_die)
         crossing.reach("ready")
         with pytest.raises(Killed):
             crossing.reach("fenced")
         monkeypatch.undo()
-        # What is written now must not be taken for a straggler of a cutover that is as good as done.
-        assert crossing.entry["active"] == "forward"
+        # The source takes writes, and they are replicated: nothing is proven any more.
+        assert crossing.open_gates == [Direction.FORWARD]
+        wait_for("the source", lambda: crossing.put(crossing.pair.source, "between", "two runs"))
         crossing.cross()
         assert_crossed(crossing)
+        assert crossing.value("between") == "two runs"
 
 
 def test_a_straggler_of_a_rollback_waits_for_the_fence_of_the_new_table_to_go(crossing: Crossing) -> None:
