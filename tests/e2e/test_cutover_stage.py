@@ -13,7 +13,7 @@ from tests.emulator import Emulator, Settings
 
 
 def test_each_is_previewed_and_the_second_run_changes_nothing(no_aws_configuration: None) -> None:
-    with Emulator(Settings(policy_change_seconds=2)) as emulator:
+    with Emulator(Settings(policy_change_seconds=2, policy_delay_seconds=0)) as emulator:
         ferry = Ferry(emulator, "ferry")
         ferry.migrate()
         policies = {}
