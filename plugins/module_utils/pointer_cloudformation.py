@@ -17,11 +17,12 @@ import uuid
 from contextlib import suppress
 from typing import Any
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, wait_until
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import wait_until
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer import Pointer
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer_holder import (
     POLL_SECONDS,
+    Holder,
     Reading,
     changes_of,
     without_values,
@@ -35,19 +36,8 @@ _CLEANING_UP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 _HIDDEN = "****"
 
 
-class Stack:
+class Stack(Holder):
     """A stack with one or more parameters that are pointers."""
-
-    def __init__(self, stacks: Client, pointers: list[Pointer], wait_timeout: float) -> None:
-        self._stacks = stacks
-        self._name = pointers[0].holder
-        self._pointers = pointers
-        self._wait_timeout = wait_timeout
-
-    @property
-    def pointers(self) -> list[Pointer]:
-        """The parameters."""
-        return self._pointers
 
     def read(self) -> Reading:
         """Read the parameters, and whether the stack can be updated at all."""
@@ -57,9 +47,9 @@ class Stack:
             if not _no_stack(error):
                 return Reading({}, [str(error)])
             missing = f"there is no stack {self._name} in this account and Region."
-            return Reading({}, [f"{pointer}: {missing}" for pointer in self._pointers])
+            return Reading({}, [f"{pointer}: {missing}" for pointer in self.pointers])
         parameters = _parameters(stack)
-        problems = {pointer: _problem(pointer, parameters.get(pointer.place)) for pointer in self._pointers}
+        problems = {pointer: _problem(pointer, parameters.get(pointer.place)) for pointer in self.pointers}
         readable = [pointer for pointer, problem in problems.items() if not problem]
         return Reading(
             {pointer: parameters[pointer.place]["ParameterValue"] for pointer in readable},
@@ -92,7 +82,7 @@ class Stack:
             parameters = _parameters(stack)
             values = {
                 pointer: str(parameters[pointer.place].get("ParameterValue", ""))
-                for pointer in self._pointers
+                for pointer in self.pointers
                 if pointer.place in parameters
             }
             changes = changes_of(values, old, new)
@@ -107,7 +97,7 @@ class Stack:
         # Where it can't be cancelled, because it is ending or the caller may not, it can be waited for.
         with suppress(SealiftError), doing(f"cancel the update of CloudFormation stack {self._name}"):
             if self._stack()["StackStatus"] == "UPDATE_IN_PROGRESS":
-                self._stacks.cancel_update_stack(StackName=self._name)
+                self._aws.cancel_update_stack(StackName=self._name)
 
     def _begin(self, stack: dict[str, Any], changes: dict[str, str], deadline: float) -> bool:
         """Begin the update; False if somebody else's came first, and ours has to wait for it."""
@@ -136,7 +126,7 @@ class Stack:
 
     def _update(self, stack: dict[str, Any], parameters: list[dict[str, Any]]) -> None:
         with doing(f"update CloudFormation stack {self._name}"):
-            self._stacks.update_stack(
+            self._aws.update_stack(
                 StackName=self._name,
                 UsePreviousTemplate=True,
                 Parameters=parameters,
@@ -147,7 +137,7 @@ class Stack:
 
     def _stack(self) -> dict[str, Any]:
         with writing(f"describe CloudFormation stack {self._name}"):
-            stack: dict[str, Any] = self._stacks.describe_stacks(StackName=self._name)["Stacks"][0]
+            stack: dict[str, Any] = self._aws.describe_stacks(StackName=self._name)["Stacks"][0]
         return stack
 
     def _settled(self, cleaning_up: bool = False) -> dict[str, Any]:

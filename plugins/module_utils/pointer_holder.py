@@ -8,11 +8,12 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import (
     ACCESS_DENIED,
     BAD_CREDENTIALS,
@@ -38,22 +39,33 @@ class Reading:
     warnings: list[str] = field(default_factory=list)
 
 
-class Holder(Protocol):
-    """An SSM parameter, a function or a stack, with all pointers in it."""
+class Holder(ABC):
+    """An SSM parameter, a function or a stack.
 
-    @property
-    def pointers(self) -> list[Pointer]:
-        """The pointers in it, in the user's order."""
+    :param aws: a client for its service.
+    :param pointers: all pointers in it, in the user's order.
+    :param wait_timeout: how long a change of it may take, in seconds.
+    """
 
+    def __init__(self, aws: Client, pointers: list[Pointer], wait_timeout: float) -> None:
+        self.pointers = pointers
+        self._aws = aws
+        self._name = pointers[0].holder
+        self._wait_timeout = wait_timeout
+
+    @abstractmethod
     def read(self) -> Reading:
         """Read it; what it can't be switched for are problems, not exceptions."""
 
+    @abstractmethod
     def prove_writable(self) -> None:
         """Raise a SealiftError if it could not be written now."""
 
+    @abstractmethod
     def replace(self, old: str, new: str) -> None:
         """Replace a table's name in all its pointers, and return when applications get the new one."""
 
+    @abstractmethod
     def cancel(self) -> None:
         """Stop a change that is still under way, where that can be done."""
 

@@ -12,11 +12,12 @@ import time
 import uuid
 from typing import Any
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, wait_until
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import wait_until
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import ACCESS_DENIED, SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer import Pointer
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer_holder import (
     POLL_SECONDS,
+    Holder,
     Reading,
     changes_of,
     writing,
@@ -26,19 +27,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer_holder im
 _BUSY = frozenset({"PreconditionFailedException", "ResourceConflictException"})
 
 
-class Function:
+class Function(Holder):
     """A function's unpublished version ($LATEST), with one or more variables that are pointers."""
-
-    def __init__(self, functions: Client, pointers: list[Pointer], wait_timeout: float) -> None:
-        self._functions = functions
-        self._name = pointers[0].holder
-        self._pointers = pointers
-        self._wait_timeout = wait_timeout
-
-    @property
-    def pointers(self) -> list[Pointer]:
-        """The variables."""
-        return self._pointers
 
     def read(self) -> Reading:
         """Read the variables."""
@@ -48,10 +38,10 @@ class Function:
             if not error.missing:
                 return Reading({}, [str(error)])
             missing = f"there is no function {self._name} in this account and Region."
-            return Reading({}, [f"{pointer}: {missing}" for pointer in self._pointers])
+            return Reading({}, [f"{pointer}: {missing}" for pointer in self.pointers])
         problems = [
             f"{pointer}: the function has no such variable."
-            for pointer in self._pointers
+            for pointer in self.pointers
             if pointer.place not in variables
         ]
         return Reading(self._values(variables), problems, self._warnings())
@@ -95,7 +85,7 @@ class Function:
 
     def _configuration(self) -> dict[str, Any]:
         with doing(f"read the configuration of Lambda function {self._name}"):
-            configuration: dict[str, Any] = self._functions.get_function_configuration(FunctionName=self._name)
+            configuration: dict[str, Any] = self._aws.get_function_configuration(FunctionName=self._name)
         return configuration
 
     def _settled(self) -> dict[str, Any]:
@@ -119,11 +109,11 @@ class Function:
         return dict(environment.get("Variables", {}))
 
     def _values(self, variables: dict[str, str]) -> dict[Pointer, str]:
-        return {pointer: variables[pointer.place] for pointer in self._pointers if pointer.place in variables}
+        return {pointer: variables[pointer.place] for pointer in self.pointers if pointer.place in variables}
 
     def _update(self, variables: dict[str, str], revision: str) -> None:
         with writing(f"change the environment of Lambda function {self._name}"):
-            self._functions.update_function_configuration(
+            self._aws.update_function_configuration(
                 FunctionName=self._name, Environment={"Variables": variables}, RevisionId=revision
             )
 
@@ -131,7 +121,7 @@ class Function:
         """Name the aliases of published versions: whoever calls the function by one keeps the old name."""
         try:
             with doing(f"list the aliases of Lambda function {self._name}"):
-                pages = self._functions.get_paginator("list_aliases").paginate(FunctionName=self._name)
+                pages = self._aws.get_paginator("list_aliases").paginate(FunctionName=self._name)
                 aliases = [alias for page in pages for alias in page["Aliases"]]
         except SealiftError as error:
             # It is only a warning; nobody needs this permission for the rest.

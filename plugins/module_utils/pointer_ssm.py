@@ -10,24 +10,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer import Pointer, replaced
-from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer_holder import Reading, writing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer_holder import Holder, Reading, writing
 
 
-class Parameter:
+class Parameter(Holder):
     """A parameter, which holds one pointer."""
 
-    def __init__(self, ssm: Client, pointer: Pointer) -> None:
-        self._ssm = ssm
-        self._pointer = pointer
-        self._name = pointer.holder
-
     @property
-    def pointers(self) -> list[Pointer]:
-        """The one pointer."""
-        return [self._pointer]
+    def _pointer(self) -> Pointer:
+        return self.pointers[0]
 
     def read(self) -> Reading:
         """Read the value, decrypted."""
@@ -54,18 +47,18 @@ class Parameter:
 
     def _parameter(self) -> dict[str, Any]:
         with doing(f"read {self._pointer}"):
-            parameter: dict[str, Any] = self._ssm.get_parameter(Name=self._name, WithDecryption=True)["Parameter"]
+            parameter: dict[str, Any] = self._aws.get_parameter(Name=self._name, WithDecryption=True)["Parameter"]
         return parameter
 
     def _write(self, value: str) -> None:
         kept = self._kept()
         with writing(f"write {self._pointer}"):
-            self._ssm.put_parameter(Name=self._name, Value=value, Overwrite=True, **kept)
+            self._aws.put_parameter(Name=self._name, Value=value, Overwrite=True, **kept)
 
     def _kept(self) -> dict[str, Any]:
         """Return all that a write could change besides the value; its tags it can't change."""
         with doing(f"describe {self._pointer}"):
-            pages = self._ssm.get_paginator("describe_parameters").paginate(
+            pages = self._aws.get_paginator("describe_parameters").paginate(
                 ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": [self._name]}]
             )
             found = [one for page in pages for one in page["Parameters"]]

@@ -30,6 +30,13 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import ref
 # A stack's update takes minutes, and writes are refused meanwhile: all holders are changed at once.
 _THREADS = 8
 
+_SERVICES = {Kind.SSM_PARAMETER: "ssm", Kind.LAMBDA: "lambda", Kind.CLOUDFORMATION: "cloudformation"}
+_HOLDERS: dict[Kind, type[Holder]] = {
+    Kind.SSM_PARAMETER: Parameter,
+    Kind.LAMBDA: Function,
+    Kind.CLOUDFORMATION: Stack,
+}
+
 
 class Pointers:
     """All pointers of a migration, by the user's parameters."""
@@ -112,7 +119,7 @@ class Pointers:
                 return
             try:
                 holder.replace(self.old, self.new)
-            except BaseException:
+            except Exception:
                 failed.set()
                 raise
 
@@ -186,18 +193,9 @@ def _holders(module: AnsibleAWSModule, pointers: Iterable[Pointer]) -> list[Hold
     groups: dict[tuple[Kind, str], list[Pointer]] = {}
     for pointer in pointers:
         groups.setdefault((pointer.kind, pointer.holder), []).append(pointer)
-    services = {Kind.SSM_PARAMETER: "ssm", Kind.LAMBDA: "lambda", Kind.CLOUDFORMATION: "cloudformation"}
-    clients = {kind: client(module, services[kind]) for kind in {kind for kind, _unused in groups}}
     wait_timeout = module.params["wait_timeout"]
-    holders: list[Holder] = []
-    for (kind, _unused), group in groups.items():
-        if kind is Kind.SSM_PARAMETER:
-            holders += [Parameter(clients[kind], pointer) for pointer in group]
-        elif kind is Kind.LAMBDA:
-            holders.append(Function(clients[kind], group, wait_timeout))
-        else:
-            holders.append(Stack(clients[kind], group, wait_timeout))
-    return holders
+    clients = {kind: client(module, _SERVICES[kind]) for kind in {kind for kind, _unused in groups}}
+    return [_HOLDERS[kind](clients[kind], group, wait_timeout) for (kind, _unused), group in groups.items()]
 
 
 def _at_once(holders: list[Holder], act: Callable[[Holder], Any]) -> tuple[list[Any], list[SealiftError]]:

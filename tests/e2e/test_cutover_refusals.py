@@ -146,12 +146,13 @@ BREACHES: dict[str, tuple[Breach, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("check", [False, True], ids=["run", "check mode"])
-@pytest.mark.parametrize("what", BREACHES)
+# In check mode the stage has not deployed the way back yet.
+CASES = [(what, check) for what in BREACHES for check in (False, True) if not (check and what == "no way back")]
+
+
+@pytest.mark.parametrize(("what", "check"), CASES)
 def test_it_is_refused_before_anything_is_fenced(crossing: Crossing, what: str, check: bool) -> None:
     breach, words = BREACHES[what]
-    if what == "no way back" and check:
-        pytest.skip("in check mode the stage has not deployed it yet")
     with breach(crossing):
         before = _everything(crossing)
         message = crossing.refused("ready", check=check)
