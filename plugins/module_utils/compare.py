@@ -108,7 +108,7 @@ class Verify:
         if self._module.check_mode and not (replicated and find_table(self._dynamodb, self._params["target"])):
             return _not_compared(self._source, self._params["target"])
         if not replicated:
-            raise _not_replicated(self._source)
+            raise _not_replicated(self._source, self._direction)
         pair = Pair(self._source, get_table(self._dynamodb, self._params["target"]), self._direction)
         _refuse_unlike(pair.source, pair.target)
         spec = self._spec(pair)
@@ -198,7 +198,7 @@ class Verify:
 
     def _refuse_repair(self) -> None:
         if self._requires_replication and not self._replicated():
-            raise _not_replicated(self._source)
+            raise _not_replicated(self._source, self._direction)
         state = self._journal.get(SWITCH_ENTRY)
         if state is not None and unfinished(state):
             stage = state["move"]
@@ -230,11 +230,12 @@ def _direction_of(current: Side) -> Direction:
     return Direction.FORWARD if current is Side.SOURCE else Direction.REVERSE
 
 
-def _not_replicated(source: Description) -> SealiftError:
-    name = source["TableName"]
+def _not_replicated(source: Description, direction: Direction) -> SealiftError:
+    name, stage = source["TableName"], "seed" if direction is Direction.FORWARD else "cutover"
     return SealiftError(
-        f"Changes of table {name} are not being replicated, so a comparison would only tell how far behind the target "
-        f"is. Nothing was changed. Complete the seed, which starts replication: {stage_command(name, 'seed')}"
+        f"Changes of table {name} are not being replicated ({direction}), so a comparison would only tell how far "
+        f"behind the other table is. Nothing was changed. The stage {stage} starts replication: "
+        f"{stage_command(name, stage)}"
     )
 
 

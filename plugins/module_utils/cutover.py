@@ -92,6 +92,7 @@ def manage_cutover(module: AnsibleAWSModule) -> dict[str, Any]:
         "refused_seconds": float(move.entry.get("refused_seconds") or 0),
         "stragglers": move.entry.get("stragglers") or {"applied": 0, "conflicts": 0},
         "conflicts": [],
+        "problem": "",
         "msg": "",
     }
     return with_diff(module, common | result, before, after)
@@ -197,7 +198,20 @@ def _switched(move: Move) -> dict[str, Any]:
         time_to_live_message(move.entry, move.leg.new_name),
         _stragglers_message(move),
     )
-    return {"conflicts": conflicts, "msg": " ".join(text for text in told if text)}
+    return {"conflicts": conflicts, "problem": _problem(move), "msg": " ".join(text for text in told if text)}
+
+
+def _problem(move: Move) -> str:
+    """Say what a person must look at although the move is complete, or nothing."""
+    found = move.entry.get("stragglers") or {}
+    # Counted in the journal, since a run that was killed can't return them any more.
+    if found.get("conflicts"):
+        return f"A person must decide about {found['conflicts']} write(s)."
+    if found.get("applied") and not move.params["fence"]:
+        return (
+            f"Nothing should have been written, as fence is false: find the writer that still uses {move.leg.old_name}."
+        )
+    return ""
 
 
 def _complete(move: Move) -> bool:

@@ -198,7 +198,7 @@ def close_gate(move: Move, leg: Leg, facts: Facts, give_up: float) -> None:
         if time.monotonic() > give_up:
             raise SealiftError(
                 f"An invocation of {leg.replication.function} was still writing to table {leg.new_name} after "
-                f"{move.params['fence_timeout']} s (fence_timeout)."
+                f"{_patience(move, leg)}."
             )
         time.sleep(_LOOK_SECONDS)
 
@@ -239,8 +239,14 @@ def _proves(tail: Tail, quiet: float) -> bool:
     )
 
 
+def _patience(move: Move, leg: Leg) -> str:
+    """Say for how long a leg is waited for: what is carried back takes as long as it takes."""
+    option = "fence_timeout" if leg is move.leg else "catch_up_timeout"
+    return f"{move.params[option]} s ({option})"
+
+
 def _timed_out(move: Move, leg: Leg, tail: Tail, refused_for: float) -> SealiftError:
-    waited = f"{move.params['fence_timeout']} s (fence_timeout)"
+    waited = _patience(move, leg)
     if not move.params["fence"] and tail.quiet_seconds < QUIET_SECONDS:
         return _writers_run(leg, f"after {waited}")
     if refused_for < QUIET_SECONDS:

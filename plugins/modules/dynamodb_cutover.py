@@ -191,6 +191,13 @@ conflicts:
       type: str
       returned: always
       sample: "111000000000000000001"
+problem:
+  description:
+    - What a person must look at although O(state=switched) is complete, in words; empty, if nothing.
+    - Writes in conflict, also those that an earlier run found before it was killed; with O(fence=false) writes at all.
+  returned: success
+  type: str
+  sample: ""
 msg:
   description: The outcome in words.
   returned: success

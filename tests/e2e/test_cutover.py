@@ -193,6 +193,7 @@ class TestWithoutAFence:
         assert crossing.put(crossing.pair.source, "late", "write")
         result = crossing.reach("switched", fence=False)
         # The role fails then: a writer that still uses the old table is to be found.
+        assert "find the writer that still uses" in result["problem"]
         assert result["stragglers"] == {"applied": 1, "conflicts": 0}
         assert "1 write(s) that" in result["msg"]
         assert crossing.value("late") == "write"
@@ -328,6 +329,20 @@ def test_a_straggler_of_a_rollback_waits_for_the_fence_of_the_new_table_to_go(cr
     result = crossing.reach("switched", to="source")
     assert result["stragglers"] == {"applied": 1, "conflicts": 0}
     assert crossing.value("late", crossing.pair.source) == "slipped"
+
+
+def test_a_conflict_is_told_even_if_the_run_that_found_it_was_killed(crossing: Crossing) -> None:
+    for state in ("ready", "fenced"):
+        crossing.reach(state)
+    assert crossing.put(crossing.pair.target, "both", "by the new application")
+    assert crossing.put(crossing.pair.source, "both", "by the old one", crossing.exempt_client())
+    with crossing.killed_at(step="watched"):
+        crossing.reach("switched")
+    result = crossing.reach("switched")
+    assert result["problem"] == "A person must decide about 1 write(s)."
+    assert result["stragglers"] == {"applied": 0, "conflicts": 1}
+    assert crossing.value("both") == "by the new application"
+    assert crossing.reach("switched")["problem"] == ""
 
 
 @contextmanager
