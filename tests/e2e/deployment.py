@@ -8,7 +8,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from unittest import mock
 
@@ -38,6 +38,21 @@ def in_process(emulator: Emulator, options: Mapping[str, Any], check: bool = Fal
         patch_module_args(dict(options) | {"_ansible_check_mode": check}),
     ):
         yield AnsibleAWSModule(argument_spec=kinds, supports_check_mode=True)
+
+
+def called(emulator: Emulator, main: Callable[[], None], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a module's main function for the emulator, and return the module's result, failed or not."""
+    output = io.StringIO()
+    with (
+        mock.patch.dict(os.environ, emulator.environment(), clear=True),
+        patch_module_args(dict(arguments)),
+        contextlib.redirect_stdout(output),
+        contextlib.suppress(SystemExit),
+    ):
+        main()
+    result: dict[str, Any] = json.loads(output.getvalue().splitlines()[-1])
+    assert "exception" not in result, result
+    return result
 
 
 class Deployment(Replication):
@@ -70,17 +85,7 @@ class Deployment(Replication):
             "_ansible_check_mode": check,
             "_ansible_diff": True,
         }
-        output = io.StringIO()
-        with (
-            mock.patch.dict(os.environ, self.emulator.environment(), clear=True),
-            patch_module_args(arguments | params),
-            contextlib.redirect_stdout(output),
-            contextlib.suppress(SystemExit),
-        ):
-            dynamodb_replication.main()
-        result: dict[str, Any] = json.loads(output.getvalue().splitlines()[-1])
-        assert "exception" not in result, result
-        return result
+        return called(self.emulator, dynamodb_replication.main, arguments | params)
 
     def must(self, state: str, **params: Any) -> dict[str, Any]:
         """Run the module, which must succeed."""

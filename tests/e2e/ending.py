@@ -4,20 +4,17 @@
 """A migration that is to end: two tables and the journal's entries, for whom dynamodb_retire is called by itself."""
 
 import contextlib
-import io
 import itertools
-import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from unittest import mock
 
-from ansible.module_utils.testing import patch_module_args
 from botocore.client import BaseClient
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal, ensure_journal
 from ansible_collections.sealift.dynamodb.plugins.modules import dynamodb_retire
+from tests.e2e.deployment import called
 from tests.e2e.live_table import resources
 from tests.e2e.playbook import one_paragraph
 from tests.emulator import Emulator
@@ -90,17 +87,7 @@ class Ending:
             "_ansible_check_mode": check,
             "_ansible_diff": True,
         }
-        output = io.StringIO()
-        with (
-            mock.patch.dict(os.environ, self.emulator.environment(), clear=True),
-            patch_module_args(arguments | params),
-            contextlib.redirect_stdout(output),
-            contextlib.suppress(SystemExit),
-        ):
-            dynamodb_retire.main()
-        result: dict[str, Any] = json.loads(output.getvalue().splitlines()[-1])
-        assert "exception" not in result, result
-        return result
+        return called(self.emulator, dynamodb_retire.main, arguments | params)
 
     def must(self, state: str, **params: Any) -> dict[str, Any]:
         """Run the module, which must succeed."""
