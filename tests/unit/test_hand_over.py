@@ -4,7 +4,7 @@
 """When everything counts as carried over."""
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -22,5 +22,5 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils import hand_over
     ],
 )
 def test_what_proves_that_everything_was_carried_over(settled: bool, behind: float, quiet: float, proven: bool) -> None:
-    tail = cast("Any", SimpleNamespace(settled=settled, behind_seconds=behind))
+    tail: Any = SimpleNamespace(settled=settled, behind_seconds=behind)
     assert hand_over._proves(tail, quiet) is proven
