@@ -21,12 +21,12 @@ Client = Any
 Description = dict[str, Any]
 
 JOURNAL_OPTION = {"type": "str", "default": "sealift-journal"}
-_TRANSPORT = {"connect_timeout": 5, "read_timeout": 20, "retries": {"mode": "standard", "total_max_attempts": 6}}
+TRANSPORT = {"connect_timeout": 5, "read_timeout": 20, "retries": {"mode": "standard", "total_max_attempts": 6}}
 
 
 def client(module: AnsibleAWSModule, service: str, **config: Any) -> Client:
     """Return a boto3 client for service; config overrides settings of botocore.config.Config."""
-    return module.client(service, aws_config=_TRANSPORT | config)
+    return module.client(service, aws_config=TRANSPORT | config)
 
 
 def identity(module: AnsibleAWSModule) -> tuple[str, str]:

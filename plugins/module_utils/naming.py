@@ -56,3 +56,15 @@ def gate_key(source_arn: str, direction: Direction = Direction.FORWARD) -> str:
 def arn_beside(table_arn: str, table: str) -> str:
     """Return the ARN of another table in the same account and Region."""
     return f"{table_arn.rsplit('/', 1)[0]}/{table}"
+
+
+def target_arn(source_arn: str, target: str, region: str | None = None, role_arn: str | None = None) -> str:
+    """Return the ARN of a source's target.
+
+    :param region: the target's Region; None for the source's.
+    :param role_arn: a role in the target's account; None for the source's account.
+    """
+    parts = arn_beside(source_arn, target).split(":")
+    parts[3] = region or parts[3]
+    parts[4] = role_arn.split(":")[4] if role_arn else parts[4]
+    return ":".join(parts)

@@ -8,7 +8,12 @@ import re
 import pytest
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import arn_beside, gate_key, replication_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import (
+    arn_beside,
+    gate_key,
+    replication_names,
+    target_arn,
+)
 
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/"
 
@@ -42,3 +47,16 @@ def test_no_two_tables_share_a_name() -> None:
 
 def test_a_table_beside_another_differs_from_it_in_its_name_only() -> None:
     assert arn_beside(ARN + "users", "users-encrypted") == ARN + "users-encrypted"
+
+
+@pytest.mark.parametrize(
+    ("region", "role_arn", "expected"),
+    [
+        (None, None, "arn:aws:dynamodb:eu-west-1:111111111111:table/b"),
+        ("us-east-1", None, "arn:aws:dynamodb:us-east-1:111111111111:table/b"),
+        (None, "arn:aws:iam::222222222222:role/path/migration", "arn:aws:dynamodb:eu-west-1:222222222222:table/b"),
+        ("us-east-1", "arn:aws:iam::222222222222:role/m", "arn:aws:dynamodb:us-east-1:222222222222:table/b"),
+    ],
+)
+def test_a_target_is_where_its_region_and_its_role_are(region: str | None, role_arn: str | None, expected: str) -> None:
+    assert target_arn("arn:aws:dynamodb:eu-west-1:111111111111:table/a", "b", region, role_arn) == expected
