@@ -13,6 +13,7 @@ from tests.emulator.patches import (
     backups,
     callers,
     consumption,
+    dax,
     gateway,
     kms,
     lambda_workers,
@@ -36,6 +37,6 @@ def apply() -> asyncio.Future[None]:
     """Puts every patch in place; what is returned keeps time until it is cancelled."""
     dynamodb = (tables, ttl, backups, policies, streams, reads, writes, consumption, partiql)
     functions = (callers, lambda_workers, mappings)
-    for patch in (kms, *dynamodb, *functions, alarms, parameters, tagging, gateway, settings):
+    for patch in (kms, *dynamodb, *functions, alarms, parameters, tagging, dax, gateway, settings):
         patch.apply()
     return asyncio.ensure_future(tick(STATE.transitions.settle, ttl.expire_items, alarms.evaluate_all))
