@@ -71,7 +71,7 @@ def manage_encryption(module: AnsibleAWSModule) -> dict[str, Any]:
         migrations = migrations_of(dynamodb, module.params["journal"], description["TableArn"])
         for migration in migrations:
             refuse_unfit_moment(migration)
-            refuse_locked_out(client(module, "iam"), migration, table, wanted)
+            refuse_locked_out(module, migration, table, wanted)
         notes = change_notes(wanted, before, description) + migration_notes(migrations, description["TableArn"])
         after = Encryption(wanted.arn, ENABLED if module.params["wait"] else UPDATING)
         if not module.check_mode:

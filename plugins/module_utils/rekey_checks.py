@@ -16,9 +16,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import Route
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import to_item
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.encryption import Kind, WantedKey
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
@@ -98,7 +100,7 @@ def refuse_unfit_moment(migration: Migration) -> None:
         )
 
 
-def refuse_locked_out(iam: Client, migration: Migration, table: str, wanted: WantedKey) -> None:
+def refuse_locked_out(module: AnsibleAWSModule, migration: Migration, table: str, wanted: WantedKey) -> None:
     """Refuse a key that a replicating function may not use: changes would stay in the stream.
 
     The AWS managed key's policy lets everyone in the account use it through DynamoDB:
@@ -107,23 +109,28 @@ def refuse_locked_out(iam: Client, migration: Migration, table: str, wanted: Wan
     if wanted.kind is not Kind.CUSTOMER_MANAGED or wanted.arn is None:
         return
     for direction in Direction:
-        if REPLICATION_ENTRIES[direction] not in migration.entries:
+        entry = migration.entries.get(REPLICATION_ENTRIES[direction])
+        if entry is None:
             continue
-        names = replication_names(migration.source_arn, direction)
-        documents = _policies(iam, names.role)
+        function = str(entry.get("function") or replication_names(migration.source_arn, direction).function)
+        documents = _policies_of(module, function)
         if documents is not None and not allows(documents, "kms:Decrypt", wanted.arn):
             raise SealiftError(
-                f"Table {table} belongs to the migration of {migration.source}, whose replicating function "
-                f"{names.function} may not use the key {wanted.arn}: after the change it could work with {table} no "
-                "more, and changes would wait in the stream, for 24 hours at most. Nothing was changed. Let the "
-                "function use the key first, then run the same command again: "
+                f"Table {table} belongs to the migration of {migration.source}, whose replicating function {function} "
+                f"may not use the key {wanted.arn}: after the change it could work with {table} no more, and changes "
+                "would wait in the stream, for 24 hours at most. Nothing was changed. Let the function use the key "
+                "first, then run the same command again: "
                 f"{migration.route(direction).deploy} -e kms_key={wanted.name}"
             )
 
 
-def _policies(iam: Client, role: str) -> list[Mapping[str, Any]] | None:
-    """Return a role's own policies; None where there is no such role."""
+def _policies_of(module: AnsibleAWSModule, function: str) -> list[Mapping[str, Any]] | None:
+    """Return the own policies of a function's role; None where there is no such function any more."""
+    iam = client(module, "iam")
     try:
+        with doing(f"find the role of the function {function}"):
+            settings = client(module, "lambda").get_function_configuration(FunctionName=function)
+        role = settings["Role"].rsplit("/", 1)[-1]
         with doing(f"read the policies of the role {role}"):
             pages = iam.get_paginator("list_role_policies").paginate(RoleName=role)
             names = [name for page in pages for name in page["PolicyNames"]]
