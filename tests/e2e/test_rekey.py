@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The tag rekey: a live table gets another key in place."""
 
+import pytest
+
 from tests.e2e.live_table import Writer, create_table, item, resources
 from tests.e2e.playbook import migrate
 from tests.e2e.test_table_key import encryption, new_key
@@ -29,4 +31,20 @@ def test_a_live_table_gets_a_key_of_its_owner_in_place(slow_emulator: Emulator, 
             assert clue in run.output
     assert f"Table {name} has {key['Arn']} already." in second.output
     assert resources(slow_emulator)["tables"].keys() == before == {name}
-    assert "no such key" in migrate(slow_emulator, name, "--tags", "rekey", "-e", "kms_key=alias/nobody").refused()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "clue"),
+    [((), "no key is named"), (("-e", "kms_key=alias/nobody"), "no such key in the table's Region")],
+    ids=["none", "unknown"],
+)
+def test_a_key_has_to_be_named_and_to_exist(
+    emulator: Emulator, name: str, arguments: tuple[str, ...], clue: str
+) -> None:
+    """The default is the clone's: it must not take the table's own key away."""
+    key = new_key(emulator)["Arn"]
+    create_table(emulator, name, SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key})
+    message = migrate(emulator, name, "--tags", "rekey", *arguments).refused()
+    for part in (name, clue, "Nothing was changed"):
+        assert part in message
+    assert encryption(emulator, name) == ("ENABLED", key)
