@@ -15,7 +15,7 @@ from ministack.core.router import detect_service
 
 from tests.emulator.answers import Answer, refusal
 from tests.emulator.faults import Call, Rule
-from tests.emulator.patches import callers, mappings, settings, streams
+from tests.emulator.patches import callers, mappings, permissions, settings, streams
 from tests.emulator.patches.requests import held_back, refuses, table_names, with_unprocessed
 from tests.emulator.state import STATE
 
@@ -52,6 +52,10 @@ def _administered(method: str, what: str, data: Any) -> dict[str, Any]:
             STATE.faults.add(data)
         case "DELETE", "faults":
             STATE.faults.clear()
+        case "GET", "asked":
+            return {"asked": permissions.asked()}
+        case "DELETE", "asked":
+            STATE.asked.clear()
         case "POST", "age-stream":
             streams.age(data["table"], float(data["seconds"]))
         case "POST", "redeliver":
@@ -72,6 +76,8 @@ async def dispatch(
     method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]], request_id: str
 ) -> Answer:
     STATE.transitions.settle()
+    if STATE.settings.enforce_iam and (denied := permissions.refused(method, path, headers, body, query, request_id)):
+        return denied
     if not STATE.faults:
         return await _dispatch(method, path, headers, body, query, request_id)
 
