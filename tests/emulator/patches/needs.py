@@ -44,9 +44,7 @@ def parsed(body: bytes) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def action(
-    service: str, method: str, path: str, headers: dict[str, str], body: bytes, params: Params
-) -> str | None:
+def action(service: str, method: str, path: str, headers: dict[str, str], body: bytes, params: Params) -> str | None:
     if service == "lambda" and _mapping_in(path):
         return f"lambda:{_MAPPING_ACTIONS.get(method, 'DeleteEventSourceMapping')}"
     found: str | None = _action(service, method, path, headers, body, params)
@@ -126,7 +124,7 @@ def also_needed(wanted: str, arn: str, data: Mapping[str, Any], params: Params) 
     elif wanted == "iam:CreateRole" and any(name.startswith("Tags.member.") for name in params):
         yield "iam:TagRole", arn
     elif wanted == "logs:CreateLogGroup" and data.get("tags"):
-        yield "logs:TagResource", arn
+        yield "logs:TagResource", arn.removesuffix(":*")
     elif wanted == "sqs:CreateQueue" and (data.get("tags") or any(name.startswith("Tag.") for name in params)):
         yield "sqs:TagQueue", arn
     elif wanted == "dynamodb:CreateTable":

@@ -78,9 +78,7 @@ def refused(
     action = iam_actions.extract_iam_action(service, method, path, headers, body, params)
     if action is None:
         return None
-    arn = iam_actions.extract_resource_arn(
-        service, method, path, headers, body, params, get_region(), get_account_id()
-    )
+    arn = iam_actions.extract_resource_arn(service, method, path, headers, body, params, get_region(), get_account_id())
     data = needs.parsed(body)
     key = extract_access_key_id(headers, query)
     for also, resource, context in _also(service, action, arn, data, params):
@@ -139,7 +137,8 @@ def _keys(action: str, arn: str, data: dict[str, Any]) -> Iterator[tuple[str, st
     body = json.dumps(data).encode()
     arns = iam_actions.dynamodb_resource_arns(body, get_region(), get_account_id())
     arns += [
-        table for _unused, table in iam_actions.dynamodb_transaction_checks(action, body, get_region(), get_account_id())
+        table
+        for _unused, table in iam_actions.dynamodb_transaction_checks(action, body, get_region(), get_account_id())
     ]
     for table in dict.fromkeys(each.partition(":table/")[2].partition("/")[0] for each in arns or [arn]):
         key_arn = ((dynamodb._tables.get(table) or {}).get("SSEDescription") or {}).get("KMSMasterKeyArn")
