@@ -54,7 +54,7 @@ class Use:
 
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
         """
-        context = {
+        context: dict[str, tuple[str, ...]] = {
             "kms:viaservice": (self.service,),
             "kms:calleraccount": (self.principal.split(":")[4],),
             "aws:principalarn": (self.principal,),
@@ -83,44 +83,51 @@ class Ruling:
 
 def rule(policy: str, use: Use) -> Ruling:
     """Return what a key's policy says of a use; what can't be known here is unknown, never allowed."""
-    allowed, delegated, doubtful, unmet = False, False, False, []
-    # A denial outweighs all that is allowed.
-    for statement in sorted(_list(json.loads(policy).get("Statement", [])), key=_allows):
-        named = _names(statement, use)
-        if named is False or not _about(statement, use):
-            continue
-        met, failed = _conditions(statement.get("Condition", {}), use)
-        if statement.get("Effect") == "Deny":
-            if named is True and met is True:
-                return Ruling(Verdict.DENIED, ("a statement denies it",))
-            # A denial of the whole account denies each of its users as well.
-            if named == _ACCOUNT and met is True:
-                return Ruling(Verdict.DENIED, ("a statement denies it to the account",))
-            if met is not False:
-                return Ruling(Verdict.UNKNOWN, ("whether a statement denies it depends on the request",))
-        elif met is True:
-            allowed |= named is True
-            delegated |= named == _ACCOUNT
-            doubtful |= named is None
-        elif met is None:
-            doubtful = True
-        else:
-            unmet += failed
-    if allowed:
+    found = [_read(statement, use) for statement in _list(json.loads(policy).get("Statement", []))]
+    denials = [each for each in found if each.denies and each.named is not False and each.met is not False]
+    for each in denials:
+        # A denial of the account denies each of its users.
+        if each.named is not None and each.met:
+            return Ruling(Verdict.DENIED, ("a statement denies it",))
+    if denials:
+        return Ruling(Verdict.UNKNOWN, ("a statement denies it in cases that can't be known here",))
+    allowing = [each for each in found if not each.denies and each.named is not False]
+    if any(each.met and each.named is True for each in allowing):
         return Ruling(Verdict.ALLOWED)
-    if delegated:
+    if any(each.met and each.named == _ACCOUNT for each in allowing):
         return Ruling(Verdict.DELEGATED)
-    return Ruling(Verdict.UNKNOWN if doubtful else Verdict.DENIED, tuple(dict.fromkeys(unmet)))
-
-
-def _allows(statement: Mapping[str, Any]) -> bool:
-    return statement.get("Effect") != "Deny"
+    unmet = dict.fromkeys(condition for each in allowing for condition in each.unmet)
+    doubtful = any(each.met is not False for each in allowing)
+    return Ruling(Verdict.UNKNOWN if doubtful else Verdict.DENIED, tuple(unmet))
 
 
 _ACCOUNT = "account"
 
 # True, false, or None where this can't be known.
 Truth = bool | None
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A statement as far as a use goes.
+
+    :param named: whether it is about the principal: yes, no, by its account only, or None: can't be known.
+    :param met: whether its conditions are met, and unmet are those that are not.
+    """
+
+    denies: bool
+    named: Truth | str
+    met: Truth = None
+    unmet: tuple[str, ...] = ()
+
+
+def _read(statement: Mapping[str, Any], use: Use) -> _Read:
+    denies = statement.get("Effect") == "Deny"
+    named = _names(statement, use)
+    if named is False or not _about(statement, use):
+        return _Read(denies, False)
+    met, unmet = _conditions(statement.get("Condition", {}), use)
+    return _Read(denies, named, met, tuple(unmet))
 
 
 def _names(statement: Mapping[str, Any], use: Use) -> Truth | str:

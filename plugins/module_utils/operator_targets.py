@@ -119,6 +119,12 @@ def home_of(direction: Direction) -> Side:
     return Side.SOURCE if direction is Direction.FORWARD else Side.TARGET
 
 
+def dynamodb_service(table_arn: str) -> str:
+    """Return DynamoDB's name in a table's Region, as the condition key kms:ViaService has it."""
+    _arn, partition, _dynamodb, region, _account, _table = table_arn.split(":", 5)
+    return f"dynamodb.{region}.amazonaws.com{'.cn' if partition == 'aws-cn' else ''}"
+
+
 Found = Iterator[Target]
 Directions = Sequence[Direction]
 
@@ -201,8 +207,7 @@ def _mappings(name: str, arn: str, of_functions: bool) -> Callable[[Migration, D
 
 def _keys(side: Side) -> Callable[[Migration, Directions], Found]:
     def found(migration: Migration, _directions: Directions) -> Found:
-        _arn, partition, _service, region, _account, _table = migration.table_arn(side).split(":", 5)
-        service = f"dynamodb.{region}.amazonaws.com{'.cn' if partition == 'aws-cn' else ''}"
+        service = dynamodb_service(migration.table_arn(side))
         arns = migration.source_keys if side is Side.SOURCE else migration.target_keys
         yield Target(
             f"{side.value.title()}Keys", side, arns, (Condition("StringEquals", "kms:ViaService", (service,)),)

@@ -157,13 +157,9 @@ class Emulator(Endpoint):
         """The faults in force, each with its number of hits."""
         return self._request("GET", "/_sealift/faults")["faults"]
 
-    def asked(self) -> list[dict[str, str]]:
-        """What callers needed since the start or reset() with enforce_iam: caller, action and resource, each once."""
-        return self._request("GET", "/_sealift/asked")["asked"]
-
-    def forget_asked(self) -> None:
-        """Begins that list again."""
-        self._request("DELETE", "/_sealift/asked")
+    def asked(self, *, forget: bool = False) -> list[dict[str, str]]:
+        """What callers needed while IAM was enforced: caller, action and resource, each once; forget begins anew."""
+        return self._request("DELETE" if forget else "GET", "/_sealift/asked")["asked"]
 
     def clear_faults(self) -> None:
         self._request("DELETE", "/_sealift/faults")

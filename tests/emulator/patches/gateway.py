@@ -33,6 +33,8 @@ async def administer(path: str, method: str, body: bytes) -> Answer | None:
         return await _other_admin(path, method, body)
     try:
         data = json.loads(body) if body else {}
+        if path == "/_sealift/asked":
+            return _plain(200, {"asked": permissions.asked(forget=method == "DELETE")})
         return _plain(200, _administered(method, path.removeprefix("/_sealift/"), data))
     except (ValueError, TypeError, KeyError) as error:
         return _plain(400, {"message": str(error)})
@@ -52,10 +54,6 @@ def _administered(method: str, what: str, data: Any) -> dict[str, Any]:
             STATE.faults.add(data)
         case "DELETE", "faults":
             STATE.faults.clear()
-        case "GET", "asked":
-            return {"asked": permissions.asked()}
-        case "DELETE", "asked":
-            STATE.asked.clear()
         case "POST", "age-stream":
             streams.age(data["table"], float(data["seconds"]))
         case "POST", "redeliver":
@@ -76,8 +74,8 @@ async def dispatch(
     method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]], request_id: str
 ) -> Answer:
     STATE.transitions.settle()
-    if STATE.settings.enforce_iam and (denied := permissions.refused(method, path, headers, body, query, request_id)):
-        return denied
+    if STATE.settings.enforce_iam and (answer := permissions.refused(method, path, headers, body, query, request_id)):
+        return answer
     if not STATE.faults:
         return await _dispatch(method, path, headers, body, query, request_id)
 

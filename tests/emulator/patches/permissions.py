@@ -50,8 +50,11 @@ def apply() -> None:
     iam_evaluator.enforce = enforce
 
 
-def asked() -> list[dict[str, str]]:
-    return [dict(zip(("caller", "action", "resource"), each, strict=True)) for each in sorted(STATE.asked)]
+def asked(forget: bool) -> list[dict[str, str]]:
+    found = sorted(STATE.asked)
+    if forget:
+        STATE.asked.clear()
+    return [dict(zip(("caller", "action", "resource"), each, strict=True)) for each in found]
 
 
 def enforce(
