@@ -38,6 +38,13 @@ options:
   max_write_units:
     description: Limit of the seed, in write units a second.
     type: int
+  details:
+    description:
+      - Whether to look at everything that the migration touches as well. Without it the plan has only what the other
+        stages need, in few calls.
+    type: bool
+    default: false
+    version_added: 0.3.0
 attributes:
   diff_mode:
     description: Nothing is changed, so there is nothing to show.
@@ -47,6 +54,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - sealift.dynamodb.journal
+  - sealift.dynamodb.target
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
 author:
@@ -59,6 +67,7 @@ EXAMPLES = r"""
     source: users
     target: users-encrypted
     kms_key: alias/users
+    details: true
   register: users
 
 - name: Show the stages
@@ -135,7 +144,7 @@ plan:
       description: Event source mappings on the source's stream.
       type: list
       elements: dict
-      returned: always
+      returned: when O(details=true)
     estimate:
       description: The seed's size and duration (items, bytes, write_units, seconds).
       type: dict
@@ -165,6 +174,7 @@ plan:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan import make_plan
 
 
@@ -176,7 +186,9 @@ def main() -> None:
         "direction": {"type": "str", "choices": ["forward", "reverse"], "default": "forward"},
         "kms_key": {"type": "str", "default": "alias/aws/dynamodb", "no_log": False},
         "max_write_units": {"type": "int"},
+        "details": {"type": "bool", "default": False},
         "journal": JOURNAL_OPTION,
+        **TARGET_OPTIONS,
     }
     module = AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True)
     run_module(module, make_plan)
