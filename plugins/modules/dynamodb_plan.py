@@ -45,6 +45,20 @@ options:
     type: bool
     default: false
     version_added: 0.3.0
+  pointers:
+    description:
+      - The places that a cutover will switch, as for M(sealift.dynamodb.dynamodb_pointers). With O(details), the
+        permissions for that are looked at.
+    type: list
+    elements: dict
+    version_added: 0.3.0
+  application_roles:
+    description:
+      - ARNs of the roles with which applications use the table. With O(details), it is looked whether they may use the
+        clone's key.
+    type: list
+    elements: str
+    version_added: 0.3.0
 attributes:
   diff_mode:
     description: Nothing is changed, so there is nothing to show.
@@ -191,6 +205,44 @@ plan:
       type: list
       elements: dict
       returned: when O(details=true)
+    access:
+      description:
+        - Who needs which permissions, and whether they are there.
+      type: dict
+      returned: when O(details=true)
+      contains:
+        policies:
+          description:
+            - The operator's policies (name, principal, document), each within the limit of a managed policy. Those of
+              the principal V(target_role) are for the role in O(target_role_arn).
+          type: list
+          elements: dict
+          returned: always
+        trust:
+          description: Trust policy of the role in O(target_role_arn); none without it.
+          type: dict
+          returned: always
+        actions:
+          description: For each stage, what it needs (action, principal, resources, conditions, optional).
+          type: dict
+          returned: always
+        preflight:
+          description:
+            - What IAM's simulator says of each principal (principal, arn, looked, reason, denied). Where it could not
+              be asked, C(looked) is false and the reason says why.
+          type: list
+          elements: dict
+          returned: always
+        refusal:
+          description: What is missing and what to do about it; empty where nothing is known to be.
+          type: str
+          returned: always
+        key:
+          description:
+            - The clone's key (arn, aws_managed, policy_read), and who of its users may use it (arn, kind, verdict,
+              missing, reason).
+          type: dict
+          returned: always
     estimate:
       description: The seed's size and duration (items, bytes, write_units, seconds).
       type: dict
@@ -233,6 +285,8 @@ def main() -> None:
         "kms_key": {"type": "str", "default": "alias/aws/dynamodb", "no_log": False},
         "max_write_units": {"type": "int"},
         "details": {"type": "bool", "default": False},
+        "pointers": {"type": "list", "elements": "dict"},
+        "application_roles": {"type": "list", "elements": "str"},
         "journal": JOURNAL_OPTION,
         **TARGET_OPTIONS,
     }
