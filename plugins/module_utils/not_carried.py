@@ -11,31 +11,28 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.carriage import Carriage
-from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import read_fence
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.neighbours import (
+    IMPATIENT,
+    backup_selections,
+    matches_any,
+    pipes_of,
+    triggers_of,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.setting import TableAt
-from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import consumers_of, stream_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import ON_DEMAND
 
 # What every on-demand table begins with, in units a second:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
 _ON_DEMAND_BEGINS = {"read_units_per_second": 12_000, "write_units_per_second": 4_000}
-
-# A service that does not answer, as where a network leads to DynamoDB only, must not keep a migration waiting.
-_IMPATIENT: dict[str, Any] = {
-    "connect_timeout": 3,
-    "read_timeout": 10,
-    "retries": {"mode": "standard", "total_max_attempts": 2},
-}
 
 Found = dict[str, str]
 
@@ -104,7 +101,7 @@ class _Looks:
         self._stream = stream_of(table.description)
 
     def _client(self, service: str) -> Client:
-        return client_at(self._table.module, self._table.side, service, **_IMPATIENT)
+        return client_at(self._table.module, self._table.side, service, **IMPATIENT)
 
     def alarms(self) -> str:
         """Alarms are about the table by its name. Those of autoscaling come with it."""
@@ -126,7 +123,7 @@ class _Looks:
         """AWS Backup selects tables by ARN or by tag."""
         client = self._client("backup")
         by_arn, by_tag = set(), set()
-        for plan, selection in _selections(client):
+        for plan, selection in backup_selections(client):
             if self._selected_by_arn(selection):
                 by_arn.add(plan)
             elif self._selected_by_tag(selection):
@@ -143,7 +140,7 @@ class _Looks:
     def _selected_by_arn(self, selection: dict[str, Any]) -> bool:
         patterns = selection.get("Resources", [])
         source, target = self._carriage.passage.source_arn, self._carriage.passage.target_arn
-        return _matches(source, patterns) and not _matches(target, patterns)
+        return matches_any(source, patterns) and not matches_any(target, patterns)
 
     def _selected_by_tag(self, selection: dict[str, Any]) -> bool:
         tags = dict(self._carriage.source.spec.tags)
@@ -153,17 +150,13 @@ class _Looks:
         return any(tags.get(key) == value for key, value in listed)
 
     def triggers(self) -> str:
-        """Functions read the stream by its ARN. Sealift's own are none of the user's."""
-        stream_arn = self._stream["arn"] if self._stream else ""
-        own = {replication_names(self._table.arn, direction).function for direction in Direction}
-        names = [each["function_name"] for each in consumers_of(self._client("lambda"), stream_arn)]
-        names = sorted(name for name in names if name.split(":")[0] not in own)
+        """Functions read the stream by its ARN."""
+        names = triggers_of(self._client("lambda"), self._table.description)
         return f"they read the source's stream; attach them to the clone's: {', '.join(names)}" if names else ""
 
     def pipes(self) -> str:
         """EventBridge Pipes read the stream by its ARN."""
-        pages = self._client("pipes").get_paginator("list_pipes").paginate(SourcePrefix=f"{self._table.arn}/stream/")
-        names = sorted(pipe["Name"] for page in pages for pipe in page["Pipes"])
+        names = pipes_of(self._client("pipes"), self._table.arn)
         return f"they read the source's stream; attach them to the clone's: {', '.join(names)}" if names else ""
 
     def stream_policy(self) -> str:
@@ -172,18 +165,3 @@ class _Looks:
         if read_fence(self._table.client("dynamodb"), stream_arn).text is None:
             return ""
         return "it belongs to the source's stream; put one on the clone's after the cutover"
-
-
-def _selections(client: Client) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the name of a backup plan, and each of its selections."""
-    for page in client.get_paginator("list_backup_plans").paginate():
-        for plan in page["BackupPlansList"]:
-            about = {"BackupPlanId": plan["BackupPlanId"]}
-            for selections in client.get_paginator("list_backup_selections").paginate(**about):
-                for each in selections["BackupSelectionsList"]:
-                    answer = client.get_backup_selection(**about, SelectionId=each["SelectionId"])
-                    yield plan["BackupPlanName"], answer["BackupSelection"]
-
-
-def _matches(arn: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(arn, pattern) for pattern in patterns)
