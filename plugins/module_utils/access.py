@@ -8,6 +8,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -39,6 +40,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.preflight import 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 
 _MOST_NAMED = 12
+_PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(?:role|user)/\S+")
 
 
 def access_section(module: AnsibleAWSModule, facts: Facts) -> Section:
@@ -80,8 +82,18 @@ def explain_denied(module: AnsibleAWSModule, error: SealiftError) -> SealiftErro
 
 
 def _principals(module: AnsibleAWSModule) -> dict[Side, Principal]:
-    """Return the caller, and the role that the caller takes on in the target's account."""
-    caller = principal_of(client_at(module, Side.SOURCE, "sts"), client_at(module, Side.SOURCE, "iam"))
+    """Return the operator, and the role that the operator takes on in the target's account."""
+    named = module.params["operator_arn"]
+    if named and not _PRINCIPAL.fullmatch(named):
+        raise SealiftError(
+            f"Option operator_arn is {named}, which is no user's or role's ARN. Nothing was changed. Set it to one, as "
+            "in arn:aws:iam::123456789012:role/operators, and run the same command again."
+        )
+    caller = (
+        Principal(named, named)
+        if named
+        else principal_of(client_at(module, Side.SOURCE, "sts"), client_at(module, Side.SOURCE, "iam"))
+    )
     role = module.params.get("target_role_arn")
     return {Side.SOURCE: caller} | ({Side.TARGET: Principal(role, role)} if role else {})
 
