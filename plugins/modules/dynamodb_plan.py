@@ -160,6 +160,52 @@ plan:
       description: The journal table (name, arn, exists).
       type: dict
       returned: always
+    advice:
+      description: Whether a clone is needed at all; null after a cutover.
+      type: dict
+      returned: when O(details=true)
+      contains:
+        verdict:
+          description:
+            - V(clone) where the clone differs in what can't be changed in place, its Region or account among it.
+            - V(rekey) where only its key differs, or also settings that can be changed in place. V(change) where such
+              settings differ and the key does not. V(nothing) where only its name differs.
+          type: str
+          returned: always
+          sample: rekey
+        clone_needed:
+          description: Whether the tables ask for a clone; there may be reasons for one in any case.
+          type: bool
+          returned: always
+        command:
+          description: The command that changes the source's key in place; null where that is not the verdict.
+          type: str
+          returned: always
+          sample: ansible-playbook sealift.dynamodb.migrate -e table=users --tags rekey -e kms_key=alias/users
+        same_key:
+          description: Whether the source has the key already that is asked for the clone.
+          type: bool
+          returned: always
+        differing_settings:
+          description: Settings in which the clone differs, besides its name, key and tags.
+          type: list
+          elements: str
+          returned: always
+        reasons_for_a_clone:
+          description: What only a clone brings, though nothing but the key differs.
+          type: list
+          elements: str
+          returned: always
+        obstacles:
+          description: What depends on the source and makes a clone more work (kind, names, why, do).
+          type: list
+          elements: dict
+          returned: always
+        not_looked_at:
+          description: What the caller may not look at, so that there may be any of it (kind, reason).
+          type: list
+          elements: dict
+          returned: always
     consumers:
       description: Event source mappings on the source's stream.
       type: list

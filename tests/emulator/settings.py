@@ -36,6 +36,8 @@ class Settings:
     """How long it takes until every request obeys a changed resource policy, and its reading shows the change."""
     policy_change_seconds: float = 15.0
     """How long after a change of a resource policy the next one is refused."""
+    encryption_change_seconds: float = 6 * 3600.0
+    """How long after a change of a table's key, from the fourth in a day on, the next one is refused."""
     mapping_stop_seconds: float = 0.5
     """How long a mapping is Disabling, and goes on delivering; not less than transition_seconds."""
     enforce_iam: bool = False

@@ -13,6 +13,7 @@ from tests.emulator.patches import (
     backups,
     callers,
     consumption,
+    dax,
     gateway,
     kms,
     lambda_workers,
@@ -40,6 +41,6 @@ def apply() -> asyncio.Future[None]:
     dynamodb = (tables, ttl, backups, policies, streams, reads, writes, consumption, partiql)
     functions = (callers, lambda_workers, mappings)
     access = (needs, permissions, simulation)
-    for patch in (kms, *dynamodb, *functions, *access, alarms, parameters, tagging, gateway, settings):
+    for patch in (kms, *dynamodb, *functions, *access, alarms, parameters, tagging, dax, gateway, settings):
         patch.apply()
     return asyncio.ensure_future(tick(STATE.transitions.settle, ttl.expire_items, alarms.evaluate_all))
