@@ -216,6 +216,23 @@ def _keys(side: Side) -> Callable[[Migration, Directions], Found]:
     return found
 
 
+def _rekey_keys(migration: Migration, _directions: Directions) -> Found:
+    """Yield the keys that the source itself may get, where it is not copied at all: the one asked for, if it can be."""
+    same = migration.place(Side.SOURCE) == migration.place(Side.TARGET) and not migration.target_role_arn
+    for target in _keys(Side.SOURCE)(migration, ()):
+        arns = migration.source_keys + migration.target_keys if same else migration.source_keys
+        yield replace(target, arns=arns)
+
+
+def _beside_source(name: str, service: str, resource: str) -> Callable[[Migration, Directions], Found]:
+    """Return what yields things of the source's account and Region that are not the migration's own."""
+
+    def found(migration: Migration, _directions: Directions) -> Found:
+        yield Target(name, Side.SOURCE, (f"{migration.home(Side.SOURCE, service)}{resource}",))
+
+    return found
+
+
 def _described_keys(migration: Migration, _directions: Directions) -> Found:
     for side, arn in migration.described_keys:
         yield Target("Keys", side, (arn,))
@@ -273,10 +290,13 @@ _KINDS: dict[str, Callable[[Migration, Directions], Found]] = {
     "any_alarms": _named("AnyAlarms", "cloudwatch", lambda home, _names: [f"{home}alarm:*"]),
     "mappings": _mappings("Mappings", "", of_functions=True),
     "new_mappings": _mappings("NewMappings", "*", of_functions=True),
-    "tagged_mappings": _mappings("TaggedMappings", "", of_functions=False),
+    "all_mappings": _mappings("AllMappings", "", of_functions=False),
     "source_keys": _keys(Side.SOURCE),
     "target_keys": _keys(Side.TARGET),
+    "rekey_keys": _rekey_keys,
     "described_keys": _described_keys,
+    "backup_plans": _beside_source("BackupPlans", "backup", "backup-plan:*"),
+    "dax_clusters": _beside_source("Clusters", "dax", "cache/*"),
     "target_role": _target_role,
     "caller": _caller,
     "target_principal": _target_principal,
