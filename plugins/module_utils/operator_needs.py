@@ -34,8 +34,12 @@ _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference
 
 # Actions that AWS can't allow for one resource only, with the page that says so.
 WITHOUT_RESOURCE = {
+    "application-autoscaling:DescribeScalableTargets": f"{_REFERENCE}awsapplicationautoscaling.html",
+    "application-autoscaling:DescribeScalingPolicies": f"{_REFERENCE}awsapplicationautoscaling.html",
+    "application-autoscaling:DescribeScheduledActions": f"{_REFERENCE}awsapplicationautoscaling.html",
     "backup:ListBackupPlans": f"{_REFERENCE}awsbackup.html",
     "cloudwatch:GetMetricData": f"{_REFERENCE}amazoncloudwatch.html",
+    "dynamodb:ListContributorInsights": f"{_REFERENCE}amazondynamodb.html",
     "dynamodb:ListBackups": f"{_REFERENCE}amazondynamodb.html",
     "lambda:CreateEventSourceMapping": f"{_REFERENCE}awslambda.html",
     "lambda:ListEventSourceMappings": f"{_REFERENCE}awslambda.html",
@@ -92,6 +96,18 @@ _GROUPS = {
     "changes": ("stream", "clone", "replicate", "seed", "verify", "cutover", "rollback", "retire", "abandon"),
 }
 
+_SCALING = "application-autoscaling"
+_SCALED = "DescribeScalingPolicies DescribeScheduledActions"
+_SCALING_CHANGES = (
+    "DeleteScalingPolicy DeleteScheduledAction DeregisterScalableTarget PutScalingPolicy PutScheduledAction "
+    "RegisterScalableTarget"
+)
+_KINESIS = "DisableKinesisStreamingDestination EnableKinesisStreamingDestination UpdateKinesisStreamingDestination"
+_ONLY_INSIGHTS = "only for a table with contributor insights"
+_ONLY_KINESIS = "only for a table with a Kinesis destination"
+_ONLY_SCALED = "only for a table with autoscaling"
+_UNTOLD = "without it clone can't tell all that the clone lacks"
+
 _ROWS = (
     # The tables and the journal.
     _Row("every", "source target journal", "dynamodb", "DescribeTable"),
@@ -103,15 +119,31 @@ _ROWS = (
     _Row("stream", "source_stream", "dynamodb", "DescribeStream"),
     _Row("cutover", "target", "dynamodb", "UpdateTable"),
     _Row("cutover", "target_stream", "dynamodb", "DescribeStream"),
-    _Row("clone", "source target", "dynamodb", "ListTagsOfResource"),
-    _Row("clone", "target", "dynamodb", "CreateTable TagResource"),
+    # The clone's settings; what must wait for the copy is set by the stage seed.
     _Row(
-        "clone",
-        "source",
+        "clone seed",
+        "source target",
         "dynamodb",
-        "DescribeContinuousBackups DescribeContributorInsights DescribeKinesisStreamingDestination DescribeTimeToLive "
-        "GetResourcePolicy",
+        "DescribeContinuousBackups DescribeKinesisStreamingDestination DescribeTimeToLive GetResourcePolicy "
+        "ListTagsOfResource",
     ),
+    _Row("clone seed", "all_of_source all_of_target", "dynamodb", "ListContributorInsights"),
+    _Row("clone seed", "all_of_source all_of_target", _SCALING, f"DescribeScalableTargets {_SCALED}"),
+    _Row("clone seed", "target", "dynamodb", "CreateTable TagResource UntagResource UpdateTable"),
+    _Row("clone seed", "target", "dynamodb", "UpdateContinuousBackups", "only for a table with point-in-time recovery"),
+    _Row("clone seed", "target", "dynamodb", "DeleteResourcePolicy PutResourcePolicy", "only for a resource policy"),
+    _Row("clone seed", "target target_indexes", "dynamodb", "UpdateContributorInsights", _ONLY_INSIGHTS),
+    _Row("clone seed", "target", "dynamodb", _KINESIS, _ONLY_KINESIS),
+    _Row("clone seed", "target_kinesis", "kinesis", "DescribeStream PutRecord PutRecords", _ONLY_KINESIS),
+    _Row("clone seed", "scalable_targets", _SCALING, _SCALING_CHANGES, _ONLY_SCALED),
+    _Row("clone seed", "scaling_alarms", "cloudwatch", "DeleteAlarms DescribeAlarms PutMetricAlarm", _ONLY_SCALED),
+    _Row("clone seed", "linked_roles", "iam", "CreateServiceLinkedRole", "only for the first use of such a setting"),
+    # What the clone can't carry is only told of.
+    _Row("clone", "source_stream", "dynamodb", "GetResourcePolicy", _UNTOLD),
+    _Row("clone", "all_alarms_of_source", "cloudwatch", "DescribeAlarms", _UNTOLD),
+    _Row("clone", "all_of_source", "pipes", "ListPipes", _UNTOLD),
+    _Row("clone", "all_of_source", "backup", "ListBackupPlans", _UNTOLD),
+    _Row("clone", "backup_plans", "backup", "GetBackupSelection ListBackupSelections", _UNTOLD),
     _Row("seed", "source", "dynamodb", "BatchGetItem Scan"),
     _Row("seed verify", "target", "dynamodb", "BatchWriteItem"),
     _Row("verify moves", "source target", "dynamodb", "BatchGetItem GetItem"),

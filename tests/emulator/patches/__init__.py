@@ -10,6 +10,7 @@ import asyncio
 
 from tests.emulator.patches import (
     alarms,
+    autoscaling,
     backups,
     callers,
     consumption,
@@ -27,6 +28,7 @@ from tests.emulator.patches import (
     settings,
     simulation,
     streams,
+    table_settings,
     tables,
     tagging,
     ttl,
@@ -38,7 +40,19 @@ from tests.emulator.transitions import tick
 
 def apply() -> asyncio.Future[None]:
     """Puts every patch in place; what is returned keeps time until it is cancelled."""
-    dynamodb = (tables, ttl, backups, policies, streams, reads, writes, consumption, partiql)
+    dynamodb = (
+        tables,
+        table_settings,
+        autoscaling,
+        ttl,
+        backups,
+        policies,
+        streams,
+        reads,
+        writes,
+        consumption,
+        partiql,
+    )
     functions = (callers, lambda_workers, mappings)
     access = (needs, permissions, simulation)
     for patch in (kms, *dynamodb, *functions, *access, alarms, parameters, tagging, dax, gateway, settings):

@@ -12,7 +12,7 @@ from typing import Any
 from ministack.services import dynamodb
 
 from tests.emulator.answers import Answer, content, refusal, with_content
-from tests.emulator.patches import backups, encryption, policies
+from tests.emulator.patches import backups, encryption, policies, table_settings
 from tests.emulator.state import STATE
 
 STREAM_STARTING = "_stream_starting"
@@ -22,7 +22,6 @@ _create_table = dynamodb._create_table
 _update_table = dynamodb._update_table
 _delete_table = dynamodb._delete_table
 _table_description = dynamodb._table_description
-_update_continuous_backups = dynamodb._update_continuous_backups
 
 _IN_USE = "Attempt to change a resource which is still in use: Table is being {verb}: {name}"
 _VERBS = {"CREATING": "created", "UPDATING": "updated", "DELETING": "deleted"}
@@ -34,7 +33,6 @@ def apply() -> None:
     dynamodb._update_table = update_table
     dynamodb._delete_table = delete_table
     dynamodb._table_description = table_description
-    dynamodb._update_continuous_backups = update_continuous_backups
 
 
 def table_of(data: dict[str, Any]) -> Any:
@@ -55,6 +53,8 @@ def create_table(data: dict[str, Any]) -> Answer:
     table = table_of(data)
     encryption.begin(table, data.get("SSESpecification"))
     table[_WARM] = data.get("WarmThroughput")
+    for index in table["GlobalSecondaryIndexes"]:
+        _set_index_limits(index, index)
     if _streams(table):
         table[STREAM_STARTING] = True
     if data.get("ResourcePolicy"):
@@ -68,13 +68,14 @@ def update_table(data: dict[str, Any]) -> Answer:
         return _update_table(data)
     if table["TableStatus"] != "ACTIVE":
         return in_use(table)
-    if refused := _stream_refusal(table, data) or encryption.refused_change(table, data):
+    if refused := _stream_refusal(table, data) or encryption.refused_change(table, data) or _index_refusal(data):
         return refused
     data = encryption.with_key_arn(data)
     streamed, key = _streams(table), table.get("SSEDescription")
     answer: Answer = _update_table(data)
     if answer[0] != 200:
         return answer
+    _update_indexes(table, data)
     if "SSESpecification" in data:
         encryption.begin_change(table, key, data["SSESpecification"])
         return with_content(answer, {**content(answer), "TableDescription": table_description(table["TableName"])})
@@ -108,6 +109,7 @@ def delete_table(data: dict[str, Any]) -> Answer:
     def gone() -> None:
         if dynamodb._tables.get(name) is table:
             policies.forget(table["TableArn"])
+            table_settings.forget(name)
             backups.keep_deleted(table)
             _delete_table({"TableName": name})
 
@@ -152,10 +154,52 @@ def _stream_refusal(table: dict[str, Any], data: dict[str, Any]) -> Answer | Non
     return refusal("ValidationException", text)
 
 
+def _index_refusal(data: dict[str, Any]) -> Answer | None:
+    """ "You can create or delete only one global secondary index per UpdateTable operation." """
+    updates = [kind for update in data.get("GlobalSecondaryIndexUpdates") or [] for kind in update]
+    if len([kind for kind in updates if kind != "Update"]) <= 1:
+        return None
+    text = "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
+    return refusal("LimitExceededException", text)
+
+
+def _update_indexes(table: dict[str, Any], data: dict[str, Any]) -> None:
+    """What ministack keeps of an index's change is its provisioned throughput only."""
+    asked = {name: more for update in data.get("GlobalSecondaryIndexUpdates") or [] for name, more in _changed(update)}
+    for index in table["GlobalSecondaryIndexes"]:
+        _set_index_limits(index, asked.get(index["IndexName"], {}))
+        if data.get("BillingMode") == "PAY_PER_REQUEST":
+            index["ProvisionedThroughput"] = {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0}
+        if data.get("BillingMode") == "PROVISIONED":
+            index.pop("OnDemandThroughput", None)
+    if data.get("BillingMode") == "PROVISIONED":
+        table.pop("OnDemandThroughput", None)
+
+
+def _changed(update: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(about["IndexName"], about) for kind, about in update.items() if kind in ("Create", "Update")]
+
+
+def _set_index_limits(index: dict[str, Any], asked: dict[str, Any]) -> None:
+    if asked.get("OnDemandThroughput"):
+        unlimited = {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1}
+        index["OnDemandThroughput"] = {**unlimited, **asked["OnDemandThroughput"]}
+    if asked.get("WarmThroughput"):
+        index[_WARM] = asked["WarmThroughput"]
+    index.pop("WarmThroughput", None)
+
+
 def table_description(name: str) -> dict[str, Any]:
     table = dynamodb._tables[name]
     description: dict[str, Any] = _table_description(name)
-    description["WarmThroughput"] = _warm_throughput(table)
+    on_demand = table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    description["WarmThroughput"] = _warm_throughput(table, on_demand)
+    if description.get("GlobalSecondaryIndexes"):
+        description["GlobalSecondaryIndexes"] = [
+            {name: value for name, value in index.items() if name != _WARM}
+            | {"WarmThroughput": _warm_throughput(index, on_demand)}
+            for index in description["GlobalSecondaryIndexes"]
+        ]
     if not _streams(table):
         description.pop("StreamSpecification", None)
     if table.get("LatestStreamArn"):
@@ -169,22 +213,14 @@ def table_description(name: str) -> dict[str, Any]:
     return description
 
 
-def _warm_throughput(table: dict[str, Any]) -> dict[str, Any]:
-    if table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST":
+def _warm_throughput(of: dict[str, Any], on_demand: bool) -> dict[str, Any]:
+    """That of a table, or of an index of one."""
+    if on_demand:
         least = {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000}
     else:
-        provisioned = table["ProvisionedThroughput"]
+        provisioned = of["ProvisionedThroughput"]
         least = {
             "ReadUnitsPerSecond": provisioned["ReadCapacityUnits"],
             "WriteUnitsPerSecond": provisioned["WriteCapacityUnits"],
         }
-    return {**least, **(table.get(_WARM) or {}), "Status": "ACTIVE"}
-
-
-def update_continuous_backups(data: dict[str, Any]) -> Answer:
-    table = table_of(data)
-    if table and table["TableStatus"] == "CREATING":
-        name = table["TableName"]
-        text = f"Backups are being enabled for the table: {name}. Please retry later"
-        return refusal("ContinuousBackupsUnavailableException", text)
-    return _update_continuous_backups(data)
+    return {**least, **(of.get(_WARM) or {}), "Status": "ACTIVE"}
