@@ -52,6 +52,12 @@ options:
     type: list
     elements: dict
     version_added: 0.3.0
+  operator_arn:
+    description:
+      - ARN of the user or role that will run the stages. With O(details), the policies are for it and its permissions
+        are looked at. By default it is the caller.
+    type: str
+    version_added: 0.3.0
   application_roles:
     description:
       - ARNs of the roles with which applications use the table. With O(details), it is looked whether they may use the
@@ -286,6 +292,7 @@ def main() -> None:
         "max_write_units": {"type": "int"},
         "details": {"type": "bool", "default": False},
         "pointers": {"type": "list", "elements": "dict"},
+        "operator_arn": {"type": "str"},
         "application_roles": {"type": "list", "elements": "str"},
         "journal": JOURNAL_OPTION,
         **TARGET_OPTIONS,
