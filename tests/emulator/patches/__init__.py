@@ -36,20 +36,10 @@ from tests.emulator.transitions import tick
 
 def apply() -> asyncio.Future[None]:
     """Puts every patch in place; what is returned keeps time until it is cancelled."""
-    dynamodb = (
-        tables,
-        table_settings,
-        autoscaling,
-        ttl,
-        backups,
-        policies,
-        streams,
-        reads,
-        writes,
-        consumption,
-        partiql,
-    )
+    dynamodb = (tables, ttl, backups, policies, streams, reads, writes, consumption, partiql)
+    # They forget at a reset what is theirs, and leave the rest to what was there before.
+    settings_of_tables = (table_settings, autoscaling)
     functions = (callers, lambda_workers, mappings)
-    for patch in (kms, *dynamodb, *functions, alarms, parameters, tagging, gateway, settings):
+    for patch in (kms, *dynamodb, *settings_of_tables, *functions, alarms, parameters, tagging, gateway, settings):
         patch.apply()
     return asyncio.ensure_future(tick(STATE.transitions.settle, ttl.expire_items, alarms.evaluate_all))
