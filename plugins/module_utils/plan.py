@@ -17,7 +17,10 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.access import access_section, explain_denied
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import arn_beside, gate_key
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_advice import advice_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_consumers import consumers_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_facts import Facts, read_facts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_section import Section
@@ -31,13 +34,20 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state impo
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_text, table_id
 
 # In the order in which the summary tells of them.
-DETAILS: tuple[Callable[[AnsibleAWSModule, Facts], Section], ...] = (consumers_section,)
+DETAILS: tuple[Callable[[AnsibleAWSModule, Facts], Section], ...] = (
+    advice_section,
+    consumers_section,
+    access_section,
+)
 
 
 def make_plan(module: AnsibleAWSModule) -> dict[str, Any]:
     """Return the plan of a migration; nothing is changed, in check mode or not."""
-    facts = read_facts(module)
-    sections = [section(module, facts) for section in DETAILS] if module.params["details"] else []
+    try:
+        facts = read_facts(module)
+        sections = [section(module, facts) for section in DETAILS] if module.params["details"] else []
+    except SealiftError as error:
+        raise explain_denied(module, error) if module.params["details"] else error from error
     return {"changed": False, "plan": _plan(facts, sections)}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import Route
+from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import Route, stage_command
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Description
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
@@ -122,8 +122,9 @@ def _refuse_unusable(source: Description) -> None:
         regions = ", ".join(replica["RegionName"] for replica in source["Replicas"])
         raise SealiftError(
             f"Table {name} is a global table (replicas in {regions}); a clone would not be one, and its replicas "
-            "would go on without it. Nothing was changed. Change the key of a global table in place, or remove the "
-            "replicas first if they are not needed."
+            "would go on without it. Nothing was changed. If only another key is wanted, no clone is needed: change it "
+            f"in place ({stage_command(name, 'rekey')} -e kms_key=…). Otherwise remove the replicas first, if they "
+            "are not needed."
         )
     if source["TableStatus"] in _UNUSABLE:
         raise SealiftError(

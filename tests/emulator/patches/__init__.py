@@ -14,15 +14,19 @@ from tests.emulator.patches import (
     backups,
     callers,
     consumption,
+    dax,
     gateway,
     kms,
     lambda_workers,
     mappings,
+    needs,
     parameters,
     partiql,
+    permissions,
     policies,
     reads,
     settings,
+    simulation,
     streams,
     table_settings,
     tables,
@@ -40,6 +44,8 @@ def apply() -> asyncio.Future[None]:
     # They forget at a reset what is theirs, and leave the rest to what was there before.
     settings_of_tables = (table_settings, autoscaling)
     functions = (callers, lambda_workers, mappings)
-    for patch in (kms, *dynamodb, *settings_of_tables, *functions, alarms, parameters, tagging, gateway, settings):
+    access = (needs, permissions, simulation)
+    services = (kms, *dynamodb, *settings_of_tables, *functions, alarms, parameters, tagging, dax)
+    for patch in (*services, *access, gateway, settings):
         patch.apply()
     return asyncio.ensure_future(tick(STATE.transitions.settle, ttl.expire_items, alarms.evaluate_all))

@@ -12,7 +12,7 @@ from typing import Any
 from ministack.services import dynamodb
 
 from tests.emulator.answers import Answer, content, refusal, with_content
-from tests.emulator.patches import backups, kms, policies, table_settings
+from tests.emulator.patches import backups, encryption, policies, table_settings
 from tests.emulator.state import STATE
 
 STREAM_STARTING = "_stream_starting"
@@ -43,14 +43,15 @@ def create_table(data: dict[str, Any]) -> Answer:
     existing = table_of(data)
     if existing and existing["TableStatus"] == "CREATING":
         return in_use(existing)
-    data, refused = _with_key_arn(data)
+    refused = encryption.refused_creation(data)
     if refused and not existing:
         return refused
+    data = encryption.with_key_arn(data)
     answer: Answer = _create_table(data)
     if answer[0] != 200:
         return answer
     table = table_of(data)
-    _encrypt(table, data.get("SSESpecification"))
+    encryption.begin(table, data.get("SSESpecification"))
     table[_WARM] = data.get("WarmThroughput")
     for index in table["GlobalSecondaryIndexes"]:
         _set_index_limits(index, index)
@@ -67,20 +68,18 @@ def update_table(data: dict[str, Any]) -> Answer:
         return _update_table(data)
     if table["TableStatus"] != "ACTIVE":
         return in_use(table)
-    data, refused = _with_key_arn(data)
-    refused = refused or _stream_refusal(table, data) or _encryption_refusal(table, data) or _index_refusal(data)
-    if refused:
+    if refused := _stream_refusal(table, data) or encryption.refused_change(table, data) or _index_refusal(data):
         return refused
-    streamed = _streams(table)
+    data = encryption.with_key_arn(data)
+    streamed, key = _streams(table), table.get("SSEDescription")
     answer: Answer = _update_table(data)
     if answer[0] != 200:
         return answer
-    table[_WARM] = data.get("WarmThroughput") or table.get(_WARM)
     _update_indexes(table, data)
     if "SSESpecification" in data:
-        _encrypt(table, data["SSESpecification"])
-        if table.get("SSEDescription"):
-            table["SSEDescription"]["Status"] = "UPDATING"
+        encryption.begin_change(table, key, data["SSESpecification"])
+        return with_content(answer, {**content(answer), "TableDescription": table_description(table["TableName"])})
+    table[_WARM] = data.get("WarmThroughput") or table.get(_WARM)
     if _streams(table) and not streamed:
         table[STREAM_STARTING] = True
     return _begin(answer, table, "UPDATING", lambda: _settle(table))
@@ -92,6 +91,8 @@ def delete_table(data: dict[str, Any]) -> Answer:
         return _delete_table(data)
     if table["TableStatus"] in ("CREATING", "UPDATING"):
         return in_use(table)
+    if encryption.is_changing(table):
+        return encryption.busy()
     if refused := backups.refused_deletion(table):
         return refused
     if table.get("DeletionProtectionEnabled"):
@@ -124,8 +125,6 @@ def _begin(answer: Answer, table: dict[str, Any], status: str, end: Callable[[],
 def _settle(table: dict[str, Any]) -> None:
     table["TableStatus"] = "ACTIVE"
     table.pop(STREAM_STARTING, None)
-    if table.get("SSEDescription"):
-        table["SSEDescription"]["Status"] = "ENABLED"
 
 
 def in_use(table: dict[str, Any]) -> Answer:
@@ -153,53 +152,6 @@ def _stream_refusal(table: dict[str, Any], data: dict[str, Any]) -> Answer | Non
     else:
         return None
     return refusal("ValidationException", text)
-
-
-def _encryption_refusal(table: dict[str, Any], data: dict[str, Any]) -> Answer | None:
-    wanted = data.get("SSESpecification")
-    if wanted is None:
-        return None
-    others = set(data) - {"TableName", "SSESpecification", "AttributeDefinitions"}
-    present = (table.get("SSEDescription") or {}).get("KMSMasterKeyArn")
-    if others:
-        text = "Server-Side Encryption modification must be the only operation in the request"
-    elif not wanted.get("Enabled"):
-        if present:
-            return None
-        text = "Table is already encrypted by default"
-    elif present == (wanted.get("KMSMasterKeyId") or kms.managed_key_arn()):
-        text = (
-            "Table is already encrypted with given KMSMasterKeyId. "
-            "Use KMSMasterKeyId parameter if you want to change Master Key"
-        )
-    else:
-        return None
-    return refusal("ValidationException", _INVALID + text)
-
-
-def _with_key_arn(data: dict[str, Any]) -> tuple[dict[str, Any], Answer | None]:
-    """The request with its key's id or alias resolved, as DynamoDB does once and for all."""
-    wanted = data.get("SSESpecification") or {}
-    reference = wanted.get("KMSMasterKeyId")
-    if not wanted.get("Enabled"):
-        member = next((name for name in ("SSEType", "KMSMasterKeyId") if wanted.get(name)), None)
-        text = f"{_INVALID}{member} can not be specified if Enabled is false"
-        return data, refusal("ValidationException", text) if member else None
-    if not reference:
-        return data, None
-    if wanted.get("SSEType") != "KMS":
-        return data, refusal("ValidationException", f"{_INVALID}SSEType KMS is required if KMSMasterKeyId is specified")
-    arn, refused = kms.table_key(reference)
-    return {**data, "SSESpecification": {**wanted, "KMSMasterKeyId": arn}}, refused
-
-
-def _encrypt(table: dict[str, Any], wanted: dict[str, Any] | None) -> None:
-    if not (wanted or {}).get("Enabled"):
-        # A table without a description has a key that AWS owns.
-        table["SSEDescription"] = None
-        return
-    arn = (wanted or {}).get("KMSMasterKeyId") or kms.managed_key_arn()
-    table["SSEDescription"] = {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": arn}
 
 
 def _index_refusal(data: dict[str, Any]) -> Answer | None:
@@ -237,13 +189,6 @@ def _set_index_limits(index: dict[str, Any], asked: dict[str, Any]) -> None:
     index.pop("WarmThroughput", None)
 
 
-def inaccessible_key(table: dict[str, Any]) -> Answer | None:
-    """The refusal of a table's data while its key cannot be used."""
-    arn = (table.get("SSEDescription") or {}).get("KMSMasterKeyArn")
-    key = kms.resolve_key(arn) if arn else None
-    return kms.unusable(key) if key else None
-
-
 def table_description(name: str) -> dict[str, Any]:
     table = dynamodb._tables[name]
     description: dict[str, Any] = _table_description(name)
@@ -263,7 +208,7 @@ def table_description(name: str) -> dict[str, Any]:
     if table["TableStatus"] == "CREATING":
         indexes = description.get("GlobalSecondaryIndexes") or []
         description["GlobalSecondaryIndexes"] = [{**index, "IndexStatus": "CREATING"} for index in indexes]
-    if table["TableStatus"] == "ACTIVE" and inaccessible_key(table):
+    if table["TableStatus"] == "ACTIVE" and encryption.inaccessible_key(table):
         description["TableStatus"] = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
     return description
 
