@@ -27,6 +27,7 @@ from tests.emulator.patches import (
     reads,
     settings,
     simulation,
+    stack_tables,
     streams,
     table_settings,
     tables,
@@ -42,7 +43,7 @@ def apply() -> asyncio.Future[None]:
     """Puts every patch in place; what is returned keeps time until it is cancelled."""
     dynamodb = (tables, ttl, backups, policies, streams, reads, writes, consumption, partiql)
     # They forget at a reset what is theirs, and leave the rest to what was there before.
-    settings_of_tables = (table_settings, autoscaling)
+    settings_of_tables = (table_settings, autoscaling, stack_tables)
     functions = (callers, lambda_workers, mappings)
     access = (needs, permissions, simulation)
     services = (kms, *dynamodb, *settings_of_tables, *functions, alarms, parameters, tagging, dax)
