@@ -11,9 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible.module_utils.common.dict_transformations import snake_dict_to_camel_dict
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.amazon.aws.plugins.module_utils.transformation import scrub_none_parameters
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, client, with_diff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
@@ -25,7 +23,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import
     TableSpec,
     create_arguments,
     differences,
-    override,
     readable,
     spec_of,
 )
@@ -41,6 +38,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.target_checks imp
     made_by_us,
     refuse_unfit_target,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.wanted import wanted_spec
 
 
 @dataclass(frozen=True)
@@ -77,17 +75,7 @@ def _plan(module: AnsibleAWSModule, dynamodb: Client) -> Plan:
     refuse_same_table(name, target)
     source = get_table(dynamodb, name)
     key = resolve_key(client(module, "kms"), module.params["kms_key"], target)
-    spec = spec_of(source, tags_of(dynamodb, source["TableArn"]))
-    asked = scrub_none_parameters(module.params["overrides"] or {})
-    # The names of tags are the user's own and no members of an API.
-    overrides = snake_dict_to_camel_dict(asked, capitalize_first=True) | {"Tags": asked.get("tags")}
-    try:
-        wanted = override(spec, overrides)
-    except ValueError as error:
-        raise SealiftError(
-            f"The overrides for table {target} use key attributes that nothing defines: {error}. Nothing was changed. "
-            "Add them to overrides.attribute_definitions and run the same command again."
-        ) from error
+    wanted = wanted_spec(source, tags_of(dynamodb, source["TableArn"]), module.params["overrides"], target)
     return Plan(source, target, key, replace(wanted, kms_key_arn=None if key.aws_managed else key.arn))
 
 

@@ -8,14 +8,12 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-import time
-
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import cannot_arm, switched_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
-from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import duration_text, size_text
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_facts import Facts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side, current_side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_text
+from ansible_collections.sealift.dynamodb.plugins.module_utils.words import duration_text, size_text
 
 
 def head_lines(facts: Facts) -> list[str]:
@@ -94,9 +92,8 @@ def _seed_text(facts: Facts) -> str:
     if facts.seed and facts.seed["state"] == "complete":
         return f"nothing: complete since {clock_time(facts.seed['complete_at'])}"
     estimate = facts.estimate
-    began_at = facts.seed["began_at"] if facts.seed else time.time()
     return (
         f"copy about {estimate.items} items ({size_text(estimate.bytes)}, {estimate.write_units} write units) in about "
         f"{duration_text(estimate.seconds)}, then start replication; must be done by "
-        f"{clock_time(Deadline(began_at).enable_before)}"
+        f"{clock_time(facts.deadline.enable_before)}"
     )

@@ -38,6 +38,22 @@ options:
   max_write_units:
     description: Limit of the seed, in write units a second.
     type: int
+  max_read_units:
+    description: Limit of the seed, and of this module's own sample, in read units a second.
+    type: int
+    version_added: 0.3.0
+  workers:
+    description: How many segments the seed will copy at the same time (1 to 256).
+    type: int
+    default: 8
+    version_added: 0.3.0
+  overrides:
+    description:
+      - Settings that the clone shall have instead of the source's; the option of this name of
+        M(sealift.dynamodb.dynamodb_encrypted_clone). Not used where the clone exists.
+    type: dict
+    default: {}
+    version_added: 0.3.0
   details:
     description:
       - Whether to look at everything that the migration touches as well. Without it the plan has only what the other
@@ -45,10 +61,35 @@ options:
     type: bool
     default: false
     version_added: 0.3.0
+  sample:
+    description:
+      - Whether to read a sample of the source's items, of which only the sizes are kept. DescribeTable tells their
+        count and their total size alone, and units are rounded up for each item and for each index's entry.
+      - The sample is at most 32 pages, which take at most 4,096 read units.
+      - Without it the estimates are rough. Only with O(details=true).
+    type: bool
+    default: true
+    version_added: 0.3.0
+  price_path:
+    description:
+      - Path of a JSON file with prices by Region. The collection has one in C(roles/migration/files/prices.json), which
+        the role hands over.
+      - Without it, and for a Region that it does not know, the plan has units only.
+    type: path
+    version_added: 0.3.0
+  plan_path:
+    description:
+      - Where to write the plan as JSON, in one step and for its owner only. In a folder that exists, or whose path ends
+        in C(/), the file is called like the source, with C(.plan.json) added.
+      - A file that holds the plan of another table, or no plan, is not overwritten.
+      - The file is a report, which has times in it and is new every time, so the module tells of no change.
+      - In check mode nothing is written.
+    type: path
+    version_added: 0.3.0
 attributes:
   diff_mode:
-    description: Nothing is changed, so there is nothing to show.
-    support: none
+    description: Shows the settings of source and clone-to-be, with O(details=true).
+    support: partial
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -69,6 +110,14 @@ EXAMPLES = r"""
     kms_key: alias/users
     details: true
   register: users
+
+- name: The same, with prices and a file
+  sealift.dynamodb.dynamodb_plan:
+    source: users
+    target: users-encrypted
+    details: true
+    price_path: prices.json
+    plan_path: plans/
 
 - name: Show the stages
   ansible.builtin.debug:
@@ -146,9 +195,42 @@ plan:
       elements: dict
       returned: when O(details=true)
     estimate:
-      description: The seed's size and duration (items, bytes, write_units, seconds).
+      description:
+        - The seed's size and duration (items, bytes, write_units, read_units, seconds, limited_by, and parts, what is
+          written of the table and of each index).
+        - RV(plan.estimate.items) and RV(plan.estimate.bytes) are DescribeTable's, which are up to six hours old.
       type: dict
       returned: always
+    deadline:
+      description: By when replication must have begun.
+      type: str
+      returned: always
+      sample: "2026-11-23T08:12:00Z"
+    resources:
+      description: All that the migration creates, in both directions (type, name, account, region, stage).
+      type: list
+      elements: dict
+      returned: when O(details=true)
+    settings:
+      description: Settings of the source and of the clone-to-be, and their differences (setting, source, target).
+      type: dict
+      returned: when O(details=true)
+    sample:
+      description: What was read to learn the sizes of items (items, bytes, largest, complete, pages, read_units).
+      type: dict
+      returned: when O(details=true)
+    time:
+      description:
+        - What decides how long the migration takes (seed_seconds, limited_by, source_partitions, target_partitions,
+          write_rate, catch_up, engine). The write rate is null where CloudWatch has none, which is not zero.
+      type: dict
+      returned: when O(details=true)
+    cost:
+      description:
+        - The charges (what, when, region, units, unit, price, amount), their totals by when they arise, and the prices'
+          date and sources. Amounts are texts, and null where there is no price.
+      type: dict
+      returned: when O(details=true)
     stages:
       description: What each stage will do (stage, does).
       type: list
@@ -169,6 +251,10 @@ plan:
       type: list
       elements: str
       returned: always
+plan_path:
+  description: Where the plan was written; null where O(plan_path) is not set.
+  returned: success
+  type: str
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -186,7 +272,13 @@ def main() -> None:
         "direction": {"type": "str", "choices": ["forward", "reverse"], "default": "forward"},
         "kms_key": {"type": "str", "default": "alias/aws/dynamodb", "no_log": False},
         "max_write_units": {"type": "int"},
+        "max_read_units": {"type": "int"},
+        "workers": {"type": "int", "default": 8},
+        "overrides": {"type": "dict", "default": {}},
         "details": {"type": "bool", "default": False},
+        "sample": {"type": "bool", "default": True},
+        "price_path": {"type": "path"},
+        "plan_path": {"type": "path"},
         "journal": JOURNAL_OPTION,
         **TARGET_OPTIONS,
     }

@@ -12,7 +12,7 @@ from typing import Any
 from ministack.services import dynamodb
 
 from tests.emulator.answers import Answer, content, refusal, with_content
-from tests.emulator.patches import backups, kms, policies
+from tests.emulator.patches import backups, kms, policies, sizes
 from tests.emulator.state import STATE
 
 STREAM_STARTING = "_stream_starting"
@@ -211,6 +211,7 @@ def table_description(name: str) -> dict[str, Any]:
     table = dynamodb._tables[name]
     description: dict[str, Any] = _table_description(name)
     description["WarmThroughput"] = _warm_throughput(table)
+    sizes.tell(description, table)
     if not _streams(table):
         description.pop("StreamSpecification", None)
     if table.get("LatestStreamArn"):
