@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.compare import segments_for
 from ansible_collections.sealift.dynamodb.plugins.module_utils.cost import (
     A_DAY,
     AFTERWARDS,
@@ -39,7 +40,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import
 from ansible_collections.sealift.dynamodb.plugins.module_utils.workload import GLOBAL
 
 _INFREQUENT_ACCESS = "STANDARD_INFREQUENT_ACCESS"
-_COMPARED_SEGMENTS = 8
 _LARGEST = 3
 _NOT_INCLUDED = (
     "cost: not included are what applications read and write, CloudWatch, SQS, the journal's storage, data transfer "
@@ -51,7 +51,7 @@ def cost_section(module: AnsibleAWSModule, facts: Facts) -> Section:
     """Return the charges and their sums."""
     path = module.params["price_path"]
     prices = read_prices(path) if path else None
-    bill = Bill(charges(_use(facts, _recovers(module, facts))), prices)
+    bill = Bill(charges(use_of(facts, _recovers(module, facts))), prices)
     data: dict[str, Any] = {
         "charges": bill.as_data(),
         "totals": {when: _text(bill.total(when)) for when in (ONCE, A_DAY, AFTERWARDS)},
@@ -74,7 +74,11 @@ def _recovers(module: AnsibleAWSModule, facts: Facts) -> bool:
         return False
 
 
-def _use(facts: Facts, recovers: bool) -> Use:
+def use_of(facts: Facts, recovers: bool) -> Use:
+    """Return what a migration uses.
+
+    :param recovers: whether the clone gets point-in-time recovery.
+    """
     estimate, wanted = facts.estimate, facts.wanted
     table = estimate.parts[0]
     own = sum(part.write_units for part in estimate.parts if part.kind != GLOBAL)
@@ -85,7 +89,7 @@ def _use(facts: Facts, recovers: bool) -> Use:
         target=_table_use(facts.target_arn, wanted),
         parts=estimate.parts,
         read_units=estimate.read_units,
-        verify_units=scan_units(table.items, table.bytes, _COMPARED_SEGMENTS),
+        verify_units=scan_units(table.items, table.bytes, segments_for(facts.source)),
         sample_units=facts.sample.read_units if facts.sample else 0.0,
         lanes=source_partitions(facts),
         keyed=_keyed(facts),

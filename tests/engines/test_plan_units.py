@@ -127,16 +127,6 @@ def check(dynamodb: Any, tables: tuple[str, str], estimate: Estimate) -> None:
     source, target = (dynamodb.describe_table(TableName=table)["Table"] for table in tables)
     verify = 2 * scan_units(estimate.parts[0].items, estimate.parts[0].bytes, segments_for(source, target))
     compared = compare_tables(Compare(dynamodb, *tables, require_replication=False, window=10_000, journal=JOURNAL))
-    print(
-        "RATIOS",
-        tables[0],
-        estimate.write_units,
-        consumed["write"],
-        estimate.read_units,
-        consumed["read"],
-        verify,
-        compared["consumed"],
-    )
     assert compared["clean"]
     assert verify == pytest.approx(sum(compared["consumed"].values()), rel=READS)
 
