@@ -18,6 +18,7 @@ from typing import Any
 from ansible_collections.sealift.dynamodb.plugins.module_utils.item_size import READ_UNIT_BYTES
 from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import PAGE_ITEMS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import segment_count
+from ansible_collections.sealift.dynamodb.plugins.module_utils.setting import part_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import ON_DEMAND, TableSpec, Throughput
 from ansible_collections.sealift.dynamodb.plugins.module_utils.workload import (
     GLOBAL,
@@ -110,17 +111,22 @@ def limits_of(
     wanted: TableSpec,
     max_write_units: int | None = None,
     max_read_units: int | None = None,
+    warm: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Limits:
     """Return the limits of a seed.
 
     :param target: DescribeTable's answer where the clone exists; else it is as new, with the settings wanted.
+    :param warm: the setting warm_throughput that the clone is to have.
     """
     described = {each["IndexName"]: each for each in (target or {}).get("GlobalSecondaryIndexes", [])}
+    asked = {part: each.get("write_units_per_second", 0) for part, each in (warm or {}).items()}
     billing = source.get("BillingModeSummary", {}).get("BillingMode")
     return Limits(
-        table=_writes(wanted.provisioned, wanted.on_demand, target or {}),
+        table=_writes(wanted.provisioned, wanted.on_demand, target or {}, asked.get(part_of(None), 0)),
         indexes={
-            index.name: _writes(index.provisioned, index.on_demand, described.get(index.name, {}))
+            index.name: _writes(
+                index.provisioned, index.on_demand, described.get(index.name, {}), asked.get(part_of(index.name), 0)
+            )
             for index in wanted.global_indexes
         },
         read=_reads(source, billing == ON_DEMAND),
@@ -129,11 +135,13 @@ def limits_of(
     )
 
 
-def _writes(provisioned: Throughput | None, on_demand: Throughput | None, described: Mapping[str, Any]) -> float:
+def _writes(
+    provisioned: Throughput | None, on_demand: Throughput | None, described: Mapping[str, Any], asked: int
+) -> float:
     if provisioned and provisioned.write:
         return provisioned.write
     warm = described.get("WarmThroughput", {}).get("WriteUnitsPerSecond") or NEW_TABLE_WRITE_UNITS
-    return min(warm, (on_demand and on_demand.write) or math.inf)
+    return min(max(warm, asked), (on_demand and on_demand.write) or math.inf)
 
 
 def _reads(described: Mapping[str, Any], on_demand: bool) -> float:

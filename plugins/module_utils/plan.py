@@ -17,9 +17,12 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.access import access_section, explain_denied
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import refuse_out_of_range, with_diff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import clock_time
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import arn_beside, gate_key
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_advice import advice_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_consumers import consumers_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_cost import cost_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_facts import Facts, read_facts
@@ -31,7 +34,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_file import 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_resources import resources_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_sample import sample_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_section import Section
-from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_settings import settings_section
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_settings import diff_of, settings_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_text import (
     head_lines,
     missing,
@@ -44,12 +47,14 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key
 
 # In the order in which the summary tells of them.
 DETAILS: tuple[Callable[[AnsibleAWSModule, Facts], Section], ...] = (
+    advice_section,
     consumers_section,
     resources_section,
     settings_section,
     sample_section,
     time_section,
     cost_section,
+    access_section,
 )
 _RANGES = {"workers": (1, 256), "max_write_units": (1, None), "max_read_units": (1, None)}
 
@@ -57,12 +62,14 @@ _RANGES = {"workers": (1, 256), "max_write_units": (1, None), "max_read_units": 
 def make_plan(module: AnsibleAWSModule) -> dict[str, Any]:
     """Return the plan of a migration; nothing is changed, in check mode or not."""
     refuse_out_of_range(module.params, _RANGES)
-    facts = read_facts(module)
-    sections = [section(module, facts) for section in DETAILS] if module.params["details"] else []
+    try:
+        facts = read_facts(module)
+        sections = [section(module, facts) for section in DETAILS] if module.params["details"] else []
+    except SealiftError as error:
+        raise explain_denied(module, error) if module.params["details"] else error from error
     plan = _plan(facts, sections)
     result = {"changed": False, "plan": plan, "plan_path": _write(module, facts, plan)}
-    settings = plan.get("settings")
-    return with_diff(module, result, settings["source"], settings["target"]) if settings else result
+    return with_diff(module, result, *diff_of(facts)) if facts.carriage else result
 
 
 def _write(module: AnsibleAWSModule, facts: Facts, plan: dict[str, Any]) -> str | None:

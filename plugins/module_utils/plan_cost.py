@@ -23,10 +23,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.cost import (
     Use,
     charges,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import scan_units
-from ansible_collections.sealift.dynamodb.plugins.module_utils.final_backup import restorable_days
-from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_facts import Facts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_section import Section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_time import (
@@ -35,10 +32,11 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_time import 
     units_a_record,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.prices import money, read_prices
-from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
+from ansible_collections.sealift.dynamodb.plugins.module_utils.setting_recovery import PointInTimeRecovery
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import ON_DEMAND, TableSpec
 from ansible_collections.sealift.dynamodb.plugins.module_utils.workload import GLOBAL
 
+_RECOVERY = PointInTimeRecovery.name
 _INFREQUENT_ACCESS = "STANDARD_INFREQUENT_ACCESS"
 _LARGEST = 3
 _NOT_INCLUDED = (
@@ -51,7 +49,7 @@ def cost_section(module: AnsibleAWSModule, facts: Facts) -> Section:
     """Return the charges and their sums."""
     path = module.params["price_path"]
     prices = read_prices(path) if path else None
-    bill = Bill(charges(use_of(facts, _recovers(module, facts))), prices)
+    bill = Bill(charges(use_of(facts)), prices)
     data: dict[str, Any] = {
         "charges": bill.as_data(),
         "totals": {when: _text(bill.total(when)) for when in (ONCE, A_DAY, AFTERWARDS)},
@@ -65,20 +63,8 @@ def cost_section(module: AnsibleAWSModule, facts: Facts) -> Section:
     return Section("cost", data, _lines(bill, facts.write_rate is not None))
 
 
-def _recovers(module: AnsibleAWSModule, facts: Facts) -> bool:
-    """Tell whether the source has point-in-time recovery, which the clone gets too."""
-    try:
-        return restorable_days(client_at(module, Side.SOURCE, "dynamodb"), facts.source["TableName"]) is not None
-    except SealiftError:
-        # Only a sum depends on it here; the stages that need it tell why they can't look.
-        return False
-
-
-def use_of(facts: Facts, recovers: bool) -> Use:
-    """Return what a migration uses.
-
-    :param recovers: whether the clone gets point-in-time recovery.
-    """
+def use_of(facts: Facts) -> Use:
+    """Return what a migration uses."""
     estimate, wanted = facts.estimate, facts.wanted
     table = estimate.parts[0]
     own = sum(part.write_units for part in estimate.parts if part.kind != GLOBAL)
@@ -94,7 +80,7 @@ def use_of(facts: Facts, recovers: bool) -> Use:
         lanes=source_partitions(facts),
         keyed=_keyed(facts),
         capacity=_capacity(wanted),
-        recovery=recovers,
+        recovery=bool(facts.carriage and facts.carriage.wanted.later.get(_RECOVERY)),
         records=facts.write_rate.mean / each if facts.write_rate else None,
         record_units=each * estimate.write_units / own if own else each,
         backlog=backlog.backlog if backlog else 0,

@@ -14,8 +14,9 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import Route
+from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import Route, stage_command
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Description
+from ansible_collections.sealift.dynamodb.plugins.module_utils.carriage import Carriage, read_carriage
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
@@ -30,6 +31,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import Key, 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import Names, replication_names
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at, table_arn_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.sampling import read_sample
+from ansible_collections.sealift.dynamodb.plugins.module_utils.setting_warm import WarmThroughput
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import Stream, stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
@@ -40,11 +42,12 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     refuse_same_table,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.target_checks import refuse_unfit_target
-from ansible_collections.sealift.dynamodb.plugins.module_utils.wanted import wanted_spec
 from ansible_collections.sealift.dynamodb.plugins.module_utils.workload import Sample
 from ansible_collections.sealift.dynamodb.plugins.module_utils.write_rate import WriteRate, read_write_rate
 
 _UNUSABLE = frozenset({"ARCHIVED", "ARCHIVING", "DELETING", "INACCESSIBLE_ENCRYPTION_CREDENTIALS"})
+
+WARM_THROUGHPUT = WarmThroughput.name
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Facts:
     :param target: the clone, where it exists; target_arn is the one that it has or will have.
     :param stream: the source's, and origin_stream that of the table whose changes are replicated.
     :param key: the one asked for the clone, and key_name its name there.
+    :param carriage: what the clone is to have of the source's settings, where details are asked for.
     :param wanted: the settings that the clone has, or will have, without its tags.
     :param sample: of the source's items, where details are asked for; sample_error tells why there is none.
     :param write_rate: of applications, where details are asked for; write_rate_unknown tells why it is not known.
@@ -76,6 +80,7 @@ class Facts:
     journal_table: Description | None
     seed: dict[str, Any] | None
     switch: dict[str, Any] | None
+    carriage: Carriage | None
     wanted: TableSpec
     limits: Limits
     sample: Sample | None
@@ -128,8 +133,10 @@ def read_facts(module: AnsibleAWSModule) -> Facts:
     route = Route(source_name, target_name, Direction(module.params["direction"]))
     stream = stream_of(source)
     journal_table = find_table(dynamodb, journal.table)
-    wanted = spec_of(target, ()) if target else wanted_spec(source, (), module.params["overrides"], target_name)
-    limits = limits_of(source, target, wanted, module.params["max_write_units"], module.params["max_read_units"])
+    carriage = read_carriage(module, source, key) if module.params["details"] else None
+    wanted = carriage.wanted.spec if carriage and not target else spec_of(target or source, ())
+    warm = (carriage.wanted.later.get(WARM_THROUGHPUT) if carriage else None) or {}
+    limits = limits_of(source, target, wanted, module.params["max_write_units"], module.params["max_read_units"], warm)
     sample, sample_error = _sampled(module, source, wanted)
     write_rate, unknown = _written(module, source_name)
     return Facts(
@@ -148,6 +155,7 @@ def read_facts(module: AnsibleAWSModule) -> Facts:
         journal_table=journal_table,
         seed=journal.get("stage#seed"),
         switch=journal.get(SWITCH_ENTRY),
+        carriage=carriage,
         wanted=wanted,
         limits=limits,
         sample=sample,
@@ -165,8 +173,9 @@ def _refuse_unusable(source: Description) -> None:
         regions = ", ".join(replica["RegionName"] for replica in source["Replicas"])
         raise SealiftError(
             f"Table {name} is a global table (replicas in {regions}); a clone would not be one, and its replicas "
-            "would go on without it. Nothing was changed. Change the key of a global table in place, or remove the "
-            "replicas first if they are not needed."
+            "would go on without it. Nothing was changed. If only another key is wanted, no clone is needed: change it "
+            f"in place ({stage_command(name, 'rekey')} -e kms_key=…). Otherwise remove the replicas first, if they "
+            "are not needed."
         )
     if source["TableStatus"] in _UNUSABLE:
         raise SealiftError(
