@@ -61,6 +61,7 @@ class Facts:
     :param wanted: the settings that the clone has, or will have, without its tags.
     :param sample: of the source's items, where details are asked for; sample_error tells why there is none.
     :param write_rate: of applications, where details are asked for; write_rate_unknown tells why it is not known.
+    :param rough_estimate: the one without a sample, by which the seed refuses to begin.
     :param now: seconds since the epoch.
     :param function_keys: the customer managed keys that the function must be allowed to use.
     """
@@ -88,6 +89,7 @@ class Facts:
     write_rate: WriteRate | None
     write_rate_unknown: str
     estimate: Estimate
+    rough_estimate: Estimate
     now: float
 
     @property
@@ -163,6 +165,7 @@ def read_facts(module: AnsibleAWSModule) -> Facts:
         write_rate=write_rate,
         write_rate_unknown=unknown,
         estimate=estimate_seed(source, wanted, limits, module.params["workers"], sample),
+        rough_estimate=estimate_seed(source, wanted, limits, module.params["workers"]),
         now=time.time(),
     )
 

@@ -59,11 +59,13 @@ def missing(facts: Facts) -> list[str]:
 
 def seed_problems(facts: Facts) -> list[str]:
     """Return why the seed will be refused, if it will."""
-    if facts.seed is not None or Deadline(0).may_begin(facts.estimate.seconds):
+    # The seed itself reads no sample, and what it refuses must be foretold as it sees it.
+    longest = max(facts.estimate, facts.rough_estimate, key=lambda estimate: estimate.seconds)
+    if facts.seed is not None or Deadline(0).may_begin(longest.seconds):
         return []
     return [
-        f"seed: would take about {duration_text(facts.estimate.seconds)}, and a stream keeps changes for 24 h; "
-        "raise max_write_units or the clone's write capacity"
+        f"seed: would take about {duration_text(longest.seconds)}, limited by {longest.limited_by}, and must not take "
+        f"more than 18 h: a stream keeps changes for 24 h. {longest.remedy}"
     ]
 
 

@@ -65,19 +65,26 @@ def _lines(
 ) -> tuple[str, ...]:
     estimate = facts.estimate
     lines = [f"time: the seed takes about {duration_text(estimate.seconds)}, limited by {estimate.limited_by}"]
+    capacity = facts.source_spec.provisioned
+    if capacity and capacity.read and not facts.limits.max_read_units:
+        lines.append(
+            f"time: the seed reads as fast as the {capacity.read:,} provisioned read units of "
+            f"{facts.source['TableName']} allow, beside its applications; max_read_units leaves them their share"
+        )
     if rate is None or mean is None or peak is None:
         return (*lines, f"time: how long the replay takes can't be told, for the write rate is not known: {unknown}")
     written = f"{rate.mean:,.1f} write units a second are written ({rate.peak:,.1f} at the peak)"
-    ends = " and ".join(
-        f"about {duration_text(each.seconds)}{at}" if each.seconds is not None else f"never{at}"
-        for each, at in ((mean, ""), (peak, " at the peak"))
-    )
-    return (*lines, f"time: {written}; the replay of what is written meanwhile takes {ends}")
+    ends = ", at the peak it ".join(dict.fromkeys((_ends(mean), _ends(peak))))
+    return (*lines, f"time: {written}; the replay of what is written meanwhile {ends}")
+
+
+def _ends(replayed: CatchUp) -> str:
+    return "never ends" if replayed.seconds is None else f"takes about {duration_text(replayed.seconds)}"
 
 
 def _engine(facts: Facts, fits: bool) -> str:
     if fits:
-        return "engine: scan, which is well within the 18 h that a seed may take"
+        return "engine: scan, which stays within the 18 h that a seed may take"
     return (
         f"engine: scan would take {duration_text(facts.estimate.seconds)}, and 18 h are allowed, because of "
         f"{facts.estimate.limited_by}. {facts.estimate.remedy}"

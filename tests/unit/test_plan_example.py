@@ -91,6 +91,7 @@ def facts(*, recovers: bool = True, **changes: Any) -> Facts:
         write_rate=WriteRate(100.0, 250.0, 180),
         write_rate_unknown="",
         estimate=estimate_seed(source, wanted, limits),
+        rough_estimate=estimate_seed(source, wanted, limits),
         now=0.0,
     )
 
