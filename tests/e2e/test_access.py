@@ -38,7 +38,7 @@ UNASKED = {
 
 
 # The other options of dynamodb_plan, which an in-process module needs to have.
-REST = {"direction": "forward", "max_write_units": None, "journal": "sealift-journal", "application_roles": []}
+REST: dict[str, Any] = {"direction": "forward", "max_write_units": None, "journal": "sealift-journal", "application_roles": []}
 
 
 def _settings() -> Settings:
