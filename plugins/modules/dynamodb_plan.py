@@ -271,6 +271,13 @@ plan:
           description: Trust policy of the role in O(target_role_arn); none without it.
           type: dict
           returned: always
+        function_policies:
+          description:
+            - The policies of the replicating functions' roles (direction, role, document); across accounts those of the
+              roles in the destinations' accounts as well.
+          type: list
+          elements: dict
+          returned: always
         actions:
           description: For each stage, what it needs (action, principal, resources, conditions, optional).
           type: dict
