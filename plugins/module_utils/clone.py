@@ -15,12 +15,17 @@ from ansible.module_utils.common.dict_transformations import snake_dict_to_camel
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.transformation import scrub_none_parameters
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, client, with_diff
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, with_diff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal, ensure_journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import Key, resolve_key
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import arn_beside
 from ansible_collections.sealift.dynamodb.plugins.module_utils.not_carried import not_carried
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import (
+    client_at,
+    refuse_same_table,
+    table_arn_at,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import (
     TableSpec,
     create_arguments,
@@ -32,7 +37,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
     get_table,
-    refuse_same_table,
     table_id,
     wait_for_active,
 )
@@ -49,18 +53,20 @@ class Plan:
 
     source: Description
     target: str
+    target_arn: str
     key: Key
     wanted: TableSpec
 
 
 def manage_clone(module: AnsibleAWSModule) -> dict[str, Any]:
     """Create the clone, or compare the one that exists, and return it."""
-    dynamodb = client(module, "dynamodb")
-    plan = _plan(module, dynamodb)
-    journal = Journal(dynamodb, module.params["journal"], plan.source["TableArn"])
+    refuse_same_table(module)
+    beside_source, dynamodb = (client_at(module, side, "dynamodb") for side in (Side.SOURCE, Side.TARGET))
+    plan = _plan(module, beside_source)
+    journal = Journal(beside_source, module.params["journal"], plan.source["TableArn"])
     existing = find_table(dynamodb, plan.target)
-    refuse_unfit_target(dynamodb, journal, plan.source, plan.target, existing)
-    ensure_journal(dynamodb, journal.table, module.check_mode)
+    refuse_unfit_target(dynamodb, journal, plan.source, plan.target_arn, existing)
+    ensure_journal(beside_source, journal.table, module.check_mode)
     table = existing
     if not module.check_mode:
         if not existing:
@@ -69,14 +75,13 @@ def manage_clone(module: AnsibleAWSModule) -> dict[str, Any]:
             table = wait_for_active(dynamodb, plan.target, module.params["wait_timeout"])
         table = table or get_table(dynamodb, plan.target)
         _record(journal, plan, table)
-    return _result(module, dynamodb, plan, existing, table)
+    return _result(module, plan, existing, table)
 
 
 def _plan(module: AnsibleAWSModule, dynamodb: Client) -> Plan:
     name, target = module.params["source"], module.params["target"]
-    refuse_same_table(name, target)
     source = get_table(dynamodb, name)
-    key = resolve_key(client(module, "kms"), module.params["kms_key"], target)
+    key = resolve_key(client_at(module, Side.TARGET, "kms"), module.params["kms_key"], target)
     spec = spec_of(source, tags_of(dynamodb, source["TableArn"]))
     asked = scrub_none_parameters(module.params["overrides"] or {})
     # The names of tags are the user's own and no members of an API.
@@ -88,7 +93,8 @@ def _plan(module: AnsibleAWSModule, dynamodb: Client) -> Plan:
             f"The overrides for table {target} use key attributes that nothing defines: {error}. Nothing was changed. "
             "Add them to overrides.attribute_definitions and run the same command again."
         ) from error
-    return Plan(source, target, key, replace(wanted, kms_key_arn=None if key.aws_managed else key.arn))
+    target_arn = table_arn_at(module, Side.TARGET, source["TableArn"], target)
+    return Plan(source, target, target_arn, key, replace(wanted, kms_key_arn=None if key.aws_managed else key.arn))
 
 
 def tags_of(dynamodb: Client, table_arn: str) -> list[dict[str, str]]:
@@ -121,7 +127,7 @@ def _record(journal: Journal, plan: Plan, table: Description) -> None:
 def _entry(plan: Plan, table: Description | None, created: bool) -> dict[str, Any]:
     return {
         "target": plan.target,
-        "target_arn": arn_beside(plan.source["TableArn"], plan.target),
+        "target_arn": plan.target_arn,
         "target_table_id": table_id(table) if table else None,
         "source_table_id": table_id(plan.source),
         "created": created,
@@ -129,8 +135,9 @@ def _entry(plan: Plan, table: Description | None, created: bool) -> dict[str, An
 
 
 def _result(
-    module: AnsibleAWSModule, dynamodb: Client, plan: Plan, existing: Description | None, table: Description | None
+    module: AnsibleAWSModule, plan: Plan, existing: Description | None, table: Description | None
 ) -> dict[str, Any]:
+    beside_source, dynamodb = (client_at(module, side, "dynamodb") for side in (Side.SOURCE, Side.TARGET))
     wanted = replace(plan.wanted, kms_key_arn=plan.key.arn)
     actual = spec_of(table, tags_of(dynamodb, table["TableArn"])) if table else wanted
     if plan.key.arn is None:
@@ -140,11 +147,11 @@ def _result(
     if drift:
         names = ", ".join(each["setting"] for each in drift)
         module.warn(f"Table {plan.target} exists already and differs from what is wanted in: {names}.")
-    arn = table["TableArn"] if table else plan.source["TableArn"].rsplit("/", 1)[0] + f"/{plan.target}"
+    arn = table["TableArn"] if table else plan.target_arn
     result = {
         "changed": existing is None,
         "table": readable(actual) | {"name": plan.target, "arn": arn},
         "differences": drift,
-        "not_carried": not_carried(dynamodb, plan.source),
+        "not_carried": not_carried(beside_source, plan.source),
     }
     return with_diff(module, result, readable(actual) if existing else {}, readable(wanted))

@@ -49,6 +49,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import exp
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pair import Pair
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import refuse_same_table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.repair import Repair, Repaired
 from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import ShardWalk
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
@@ -62,7 +63,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
     get_table,
     key_text,
-    refuse_same_table,
     table_id,
     typed_keys,
 )
@@ -83,7 +83,7 @@ _READABLE = frozenset({"ACTIVE", "UPDATING"})
 
 def compare_tables(module: AnsibleAWSModule) -> dict[str, Any]:
     """Compare two tables, repair the one where that is wanted, write the outcome down, and return it."""
-    refuse_same_table(module.params["source"], module.params["target"])
+    refuse_same_table(module)
     refuse_out_of_range(module.params, _RANGES)
     return Verify(module).run()
 

@@ -39,6 +39,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.hand_over import 
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import MOVE_TERM, Lease
 from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Move
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import refuse_same_table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
     BACKING_OUT,
     COMPLETE,
@@ -50,7 +51,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
     move_to,
     unfinished,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import refuse_same_table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.take_over import (
     move_time_to_live,
     take_over,
@@ -68,7 +68,7 @@ _RANGES = {
 
 def manage_cutover(module: AnsibleAWSModule) -> dict[str, Any]:
     """Bring a move one state further and return where it is."""
-    refuse_same_table(module.params["source"], module.params["target"])
+    refuse_same_table(module)
     refuse_out_of_range(module.params, _RANGES)
     states: dict[str, Callable[[Move], dict[str, Any]]] = {
         "ready": _ready,

@@ -27,9 +27,9 @@ except ImportError:
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import TRANSPORT, Client, client
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import TRANSPORT, Client, client, identity
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import target_arn
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import account_of, target_arn
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 
 TARGET_OPTIONS = {"target_region": {"type": "str"}, "target_role_arn": {"type": "str"}}
@@ -70,17 +70,42 @@ def table_arn_at(module: AnsibleAWSModule, side: Side, source_arn: str, table: s
     return target_arn(source_arn, table, module.params.get("target_region"), module.params.get("target_role_arn"))
 
 
+def refuse_same_table(module: AnsibleAWSModule) -> None:
+    """Refuse one table as source and target: one name in one place."""
+    source, target = module.params["source"], module.params["target"]
+    if source == target and not _apart(module):
+        raise SealiftError(
+            f"Source and target are the same table, {source}. Nothing was changed. A clone needs a name of its own, or "
+            f"another account or Region: set target (playbook: target_table), for example to {source}-encrypted, or "
+            "target_region or target_role_arn, and run the command again."
+        )
+
+
+def _apart(module: AnsibleAWSModule) -> bool:
+    """Tell whether the two tables are in different places."""
+    region, role_arn = module.params.get("target_region"), module.params.get("target_role_arn")
+    if region and region != client(module, "dynamodb").meta.region_name:
+        return True
+    return bool(role_arn) and account_of_role(role_arn) != identity(module)[0]
+
+
+def account_of_role(role_arn: str) -> str:
+    """Return the account that a role is in."""
+    if not _ROLE_ARN.fullmatch(role_arn):
+        raise SealiftError(
+            f"Option target_role_arn is {role_arn}, which is no role's ARN. Nothing was changed. Set it to one, as in "
+            "arn:aws:iam::123456789012:role/migration, and run the same command again."
+        )
+    return account_of(role_arn)
+
+
 @cache
 def _session(module: AnsibleAWSModule, role_arn: str) -> Any:
     """Return a session whose credentials are those of a role, taken on when they are needed and again before they end.
 
     All clients of one run share it, so the role is taken on once an hour, not once a client.
     """
-    if not _ROLE_ARN.fullmatch(role_arn):
-        raise SealiftError(
-            f"Option target_role_arn is {role_arn}, which is no role's ARN. Nothing was changed. Set it to one, as in "
-            "arn:aws:iam::123456789012:role/migration, and run the same command again."
-        )
+    account_of_role(role_arn)
     session = botocore.session.Session()
     session.get_component("credential_provider").insert_before("env", _AssumedRole(module, role_arn))
     return boto3.session.Session(botocore_session=session)

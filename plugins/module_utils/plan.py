@@ -16,8 +16,9 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import Route, cannot_arm, switched_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, client
+from ansible_collections.sealift.dynamodb.plugins.module_utils.commands import repeatable
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
-from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction, ends
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import (
     Estimate,
@@ -29,9 +30,19 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Jo
 from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import Key, resolve_key
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import (
     Names,
+    access_role_arn,
+    account_of,
     arn_beside,
+    crosses_accounts,
+    elsewhere,
     gate_key,
+    region_of,
     replication_names,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import (
+    client_at,
+    refuse_same_table,
+    table_arn_at,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import READERS_PER_SHARD, predicted_stream
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import Stream, consumers_of, stream_of
@@ -42,7 +53,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
     get_table,
     key_text,
-    refuse_same_table,
     table_id,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.target_checks import refuse_unfit_target
@@ -64,6 +74,7 @@ class Facts:
     consumers: list[dict[str, str]]
     target: Description | None
     target_name: str
+    target_arn: str
     key: Key
     key_name: str
     names: Names
@@ -76,14 +87,16 @@ class Facts:
 
 def make_plan(module: AnsibleAWSModule) -> dict[str, Any]:
     """Return the plan of a migration; nothing is changed, in check mode or not."""
+    refuse_same_table(module)
     dynamodb = client(module, "dynamodb")
-    source_name, target_name = module.params["source"], module.params["target"]
-    refuse_same_table(source_name, target_name)
-    source = get_table(dynamodb, source_name)
+    source = get_table(dynamodb, module.params["source"])
     _refuse_unusable(source)
-    kms = client(module, "kms")
-    facts = _facts(module, dynamodb, source, resolve_key(kms, module.params["kms_key"], target_name))
-    return {"changed": False, "plan": _plan(facts, _function_keys(kms, facts))}
+    key = resolve_key(client_at(module, Side.TARGET, "kms"), module.params["kms_key"], module.params["target"])
+    facts = _facts(module, dynamodb, source, key)
+    plan = _plan(facts, _keys(module, facts))
+    for name in ("missing", "problems", "summary"):
+        plan[name] = [repeatable(line, module.params) for line in plan[name]]
+    return {"changed": False, "plan": plan}
 
 
 def _refuse_unusable(source: Description) -> None:
@@ -105,9 +118,11 @@ def _refuse_unusable(source: Description) -> None:
 
 def _facts(module: AnsibleAWSModule, dynamodb: Client, source: Description, key: Key) -> Facts:
     stream = stream_of(source)
-    target = find_table(dynamodb, module.params["target"])
+    target_arn = table_arn_at(module, Side.TARGET, source["TableArn"], module.params["target"])
+    at_target = client_at(module, Side.TARGET, "dynamodb")
+    target = find_table(at_target, module.params["target"])
     journal = Journal(dynamodb, module.params["journal"], source["TableArn"])
-    refuse_unfit_target(dynamodb, journal, source, module.params["target"], target)
+    refuse_unfit_target(at_target, journal, source, target_arn, target)
     capacity: Throughput | None = spec_of(target or source, ()).provisioned
     route = Route(source["TableName"], module.params["target"], Direction(module.params["direction"]))
     target_stream = stream_of(target) if target else None
@@ -119,6 +134,7 @@ def _facts(module: AnsibleAWSModule, dynamodb: Client, source: Description, key:
         consumers=consumers_of(client(module, "lambda"), stream["arn"]) if stream else [],
         target=target,
         target_name=module.params["target"],
+        target_arn=target_arn,
         key=key,
         key_name=module.params["kms_key"],
         names=replication_names(source["TableArn"], route.direction),
@@ -135,25 +151,29 @@ def _facts(module: AnsibleAWSModule, dynamodb: Client, source: Description, key:
     )
 
 
-def _function_keys(kms: Client, facts: Facts) -> list[str]:
-    """Return the customer managed keys that the function must be allowed to use: of both tables and the journal.
+def _keys(module: AnsibleAWSModule, facts: Facts) -> dict[Side, list[str]]:
+    """Return the customer managed keys that replication must be allowed to use on each side.
 
     The AWS managed key's policy lets everyone in the account use it through DynamoDB. A target that exists may have
     another key than the one that the plan is asked for.
     """
-    keys = [facts.key]
-    for table in (facts.source, facts.target or {}, facts.journal_table or {}):
-        arn = table.get("SSEDescription", {}).get("KMSMasterKeyArn")
-        if arn:
-            keys.append(resolve_key(kms, arn, table["TableName"]))
-    return sorted({key.arn for key in keys if key.arn and not key.aws_managed})
+    tables = {Side.SOURCE: (facts.source, facts.journal_table or {}), Side.TARGET: (facts.target or {},)}
+    keys: dict[Side, list[Key]] = {Side.SOURCE: [], Side.TARGET: [facts.key]}
+    for side in Side:
+        for table in tables[side]:
+            arn = table.get("SSEDescription", {}).get("KMSMasterKeyArn")
+            if arn:
+                keys[side].append(resolve_key(client_at(module, side, "kms"), arn, table["TableName"]))
+    return {side: sorted({key.arn for key in keys[side] if key.arn and not key.aws_managed}) for side in Side}
 
 
-def _plan(facts: Facts, function_keys: list[str]) -> dict[str, Any]:
+def _plan(facts: Facts, keys: dict[Side, list[str]]) -> dict[str, Any]:
     source, route = facts.source, facts.route
     arn = source["TableArn"].split(":")
     partition, region, account = arn[1], arn[3], arn[4]
-    origin_arn = arn_beside(source["TableArn"], route.origin)
+    origin_arn, destination_arn = ends(source["TableArn"], facts.target_arn, route.direction)
+    across = crosses_accounts(origin_arn, destination_arn)
+    origin_side, destination_side = ends(Side.SOURCE, Side.TARGET, route.direction)
     stream = facts.origin_stream or predicted_stream(origin_arn, "NEW_AND_OLD_IMAGES")
     return {
         "account": account,
@@ -171,16 +191,18 @@ def _plan(facts: Facts, function_keys: list[str]) -> dict[str, Any]:
         },
         "target": {
             "name": facts.target_name,
-            "arn": arn_beside(source["TableArn"], facts.target_name),
+            "arn": facts.target_arn,
             "exists": facts.target is not None,
             "kms_key_arn": facts.key.arn,
         },
         "direction": str(route.direction),
-        "origin": {"name": route.origin, "arn": origin_arn},
-        "destination": {"name": route.destination, "arn": arn_beside(source["TableArn"], route.destination)},
+        "origin": _located(origin_arn),
+        "destination": _located(destination_arn),
         "stream_arn": stream["arn"],
         "stream_view_type": stream["view_type"],
-        "function_kms_key_arns": function_keys,
+        "function_kms_key_arns": keys[origin_side] if across else sorted({*keys[Side.SOURCE], *keys[Side.TARGET]}),
+        "access_kms_key_arns": keys[destination_side] if across else [],
+        "access_role_arn": access_role_arn(destination_arn, facts.names) if across else None,
         "names": asdict(facts.names),
         "gate": gate_key(source["TableArn"], route.direction),
         "journal": {
@@ -197,12 +219,16 @@ def _plan(facts: Facts, function_keys: list[str]) -> dict[str, Any]:
     }
 
 
+def _located(arn: str) -> dict[str, str]:
+    return {"name": arn.rsplit("/", 1)[-1], "arn": arn, "region": region_of(arn), "account": account_of(arn)}
+
+
 def _summary(facts: Facts) -> list[str]:
     """Return the plan as lines to read."""
     source, estimate = facts.source, facts.estimate
     lines = [
         f"{source['TableName']}: about {estimate.items} items, {size_text(estimate.bytes)}, key {key_text(source)}; "
-        f"clone: {facts.target_name}",
+        f"clone: {facts.target_name}{elsewhere(facts.target_arn, source['TableArn'])}",
     ]
     if current_side(facts.switch) is Side.TARGET:
         lines.append(
@@ -234,14 +260,18 @@ def _clone_text(facts: Facts) -> str:
     if facts.target:
         return f"compare {facts.target_name}, which exists, with what it should be"
     key = facts.key.arn or facts.key_name
-    return f"create {facts.target_name} (key {key_text(facts.source)}), encrypted with {key}"
+    where = elsewhere(facts.target_arn, facts.source["TableArn"])
+    return f"create {facts.target_name}{where} (key {key_text(facts.source)}), encrypted with {key}"
 
 
 def _replicate_text(facts: Facts) -> str:
-    names = facts.names
+    names, destination_arn = facts.names, ends(facts.source["TableArn"], facts.target_arn, facts.route.direction)[1]
+    access = ""
+    if crosses_accounts(facts.source["TableArn"], facts.target_arn):
+        access = f"role {names.access_role} in account {account_of(destination_arn)}, "
     return (
         f"function and role {names.function}, queue {names.queue}, log group {names.log_group}, {len(names.alarms)} "
-        "alarms, and the event source mapping, armed: it does not run before the seed is complete"
+        f"alarms, {access}and the event source mapping, armed: it does not run before the seed is complete"
     )
 
 

@@ -39,6 +39,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.final_backup impo
     restorable_days,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import arn_beside
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import refuse_same_table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.removal_state import COMPLETE
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Replication
 from ansible_collections.sealift.dynamodb.plugins.module_utils.retire_checks import (
@@ -52,7 +53,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import se
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
-    refuse_same_table,
     table_id,
     wait_for_active,
 )
@@ -66,7 +66,7 @@ _LOOK_SECONDS = 3.0
 
 def manage_retirement(module: AnsibleAWSModule) -> dict[str, Any]:
     """Bring the end of a migration one state further, and return where it is."""
-    refuse_same_table(module.params["source"], module.params["target"])
+    refuse_same_table(module)
     refuse_out_of_range(module.params, _RANGES)
     states: dict[str, Callable[[Retirement], dict[str, Any]]] = {
         "ready": _ready,

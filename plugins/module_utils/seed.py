@@ -24,6 +24,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import (
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import refuse_same_table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_checks import (
     read_tables,
     refuse_after_cutover,
@@ -41,7 +42,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import
     segment_count,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import stream_of
-from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import find_table, get_table, refuse_same_table
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import find_table, get_table
 
 _RANGES = {
     "total_segments": (1, 1_000_000),
@@ -58,7 +59,7 @@ def run_seed(module: AnsibleAWSModule, now: Callable[[], float] = time.time) -> 
     :param now: seconds since the epoch.
     """
     source, target = module.params["source"], module.params["target"]
-    refuse_same_table(source, target)
+    refuse_same_table(module)
     refuse_out_of_range(module.params, _RANGES)
     dynamodb = client(module, "dynamodb")
     description = get_table(dynamodb, source)

@@ -94,12 +94,3 @@ def key_names(description: Description) -> tuple[str, ...]:
     """Return the names of a table's key attributes, the partition key's first."""
     schema = sorted(description["KeySchema"], key=lambda element: element["KeyType"])
     return tuple(element["AttributeName"] for element in schema)
-
-
-def refuse_same_table(source: str, target: str) -> None:
-    """Refuse one name for both tables."""
-    if source == target:
-        raise SealiftError(
-            f"Source and target are the same table, {source}. Nothing was changed. A clone needs a name of its own: "
-            f"set target (playbook: target_table), for example to {source}-encrypted, and run the command again."
-        )

@@ -160,6 +160,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - sealift.dynamodb.journal
+  - sealift.dynamodb.target
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
 author:
@@ -240,6 +241,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
 from ansible_collections.sealift.dynamodb.plugins.module_utils.clone import manage_clone
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
 
 PROVISIONED = {
     "type": "dict",
@@ -302,6 +304,7 @@ def main() -> None:
         "kms_key": {"type": "str", "default": "alias/aws/dynamodb", "no_log": False},
         "overrides": {"type": "dict", "options": OVERRIDES},
         "journal": JOURNAL_OPTION,
+        **TARGET_OPTIONS,
         "wait": {"type": "bool", "default": True},
         "wait_timeout": {"type": "int", "default": 900},
     }

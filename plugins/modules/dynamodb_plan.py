@@ -47,6 +47,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - sealift.dynamodb.journal
+  - sealift.dynamodb.target
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
 author:
@@ -165,6 +166,7 @@ plan:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan import make_plan
 
 
@@ -177,6 +179,7 @@ def main() -> None:
         "kms_key": {"type": "str", "default": "alias/aws/dynamodb", "no_log": False},
         "max_write_units": {"type": "int"},
         "journal": JOURNAL_OPTION,
+        **TARGET_OPTIONS,
     }
     module = AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True)
     run_module(module, make_plan)

@@ -1,0 +1,27 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands that messages tell the user to run, with the variables that say where the target is.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_COMMAND = re.compile(r"ansible-playbook sealift\.dynamodb\.\w+ -e table=[\w.-]*[\w-]")
+
+
+def place_variables(params: Mapping[str, Any]) -> list[str]:
+    """Return the words by which a command says where the target is, if the user has said it."""
+    given = [(name, params.get(name)) for name in ("target_region", "target_role_arn")]
+    return [word for name, value in given if value for word in ("-e", f"{name}={value}")]
+
+
+def repeatable(text: str, params: Mapping[str, Any]) -> str:
+    """Return a message with its commands completed by where the target is: without that they would look elsewhere."""
+    words = place_variables(params)
+    return _COMMAND.sub(lambda command: " ".join([command[0], *words]), text) if words else text
