@@ -38,6 +38,13 @@ options:
   max_write_units:
     description: Limit of the seed, in write units a second.
     type: int
+  details:
+    description:
+      - Whether to look at everything that the migration touches as well. Without it the plan has only what the other
+        stages need, in few calls.
+    type: bool
+    default: false
+    version_added: 0.3.0
 attributes:
   diff_mode:
     description: Nothing is changed, so there is nothing to show.
@@ -60,6 +67,7 @@ EXAMPLES = r"""
     source: users
     target: users-encrypted
     kms_key: alias/users
+    details: true
   register: users
 
 - name: Show the stages
@@ -74,15 +82,15 @@ plan:
   type: dict
   contains:
     account:
-      description: Account of the tables, 12 digits.
+      description: Account of the source, 12 digits.
       type: str
       returned: always
     region:
-      description: Region of the tables.
+      description: Region of the source.
       type: str
       returned: always
     partition:
-      description: Partition of the tables.
+      description: Partition of both tables.
       type: str
       returned: always
       sample: aws
@@ -100,11 +108,11 @@ plan:
       returned: always
       sample: forward
     origin:
-      description: The table whose changes are replicated in this direction (name, arn).
+      description: The table whose changes are replicated in this direction (name, arn, region, account).
       type: dict
       returned: always
     destination:
-      description: The table that they are written to (name, arn).
+      description: The table that they are written to (name, arn, region, account).
       type: dict
       returned: always
     stream_arn:
@@ -120,8 +128,19 @@ plan:
       type: list
       elements: str
       returned: always
+    access_role_arn:
+      description:
+        - ARN of the role that the function takes on to write a destination in another account; null where both tables
+          are in one.
+      type: str
+      returned: always
+    access_kms_key_arns:
+      description: Customer managed keys that this role must be allowed to use.
+      type: list
+      elements: str
+      returned: always
     names:
-      description: Names of the resources (function, role, queue, log_group, and alarms by kind).
+      description: Names of the resources (function, role, access_role, queue, log_group, and alarms by kind).
       type: dict
       returned: always
     gate:
@@ -136,7 +155,7 @@ plan:
       description: Event source mappings on the source's stream.
       type: list
       elements: dict
-      returned: always
+      returned: when O(details=true)
     estimate:
       description: The seed's size and duration (items, bytes, write_units, seconds).
       type: dict
@@ -178,6 +197,7 @@ def main() -> None:
         "direction": {"type": "str", "choices": ["forward", "reverse"], "default": "forward"},
         "kms_key": {"type": "str", "default": "alias/aws/dynamodb", "no_log": False},
         "max_write_units": {"type": "int"},
+        "details": {"type": "bool", "default": False},
         "journal": JOURNAL_OPTION,
         **TARGET_OPTIONS,
     }
