@@ -15,13 +15,12 @@ from typing import Any
 _COMMAND = re.compile(r"ansible-playbook sealift\.dynamodb\.\w+ -e table=[\w.-]*[\w-]")
 
 
-def place_variables(params: Mapping[str, Any]) -> list[str]:
-    """Return the words by which a command says where the target is, if the user has said it."""
-    given = [(name, params.get(name)) for name in ("target_region", "target_role_arn")]
-    return [word for name, value in given if value for word in ("-e", f"{name}={value}")]
+def place_variables(params: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables by which the user has said where the target is, by name."""
+    return {name: params[name] for name in ("target_region", "target_role_arn") if params.get(name)}
 
 
 def repeatable(text: str, params: Mapping[str, Any]) -> str:
     """Return a message with its commands completed by where the target is: without that they would look elsewhere."""
-    words = place_variables(params)
-    return _COMMAND.sub(lambda command: " ".join([command[0], *words]), text) if words else text
+    words = "".join(f" -e {name}={value}" for name, value in place_variables(params).items())
+    return _COMMAND.sub(lambda command: command[0] + words, text)

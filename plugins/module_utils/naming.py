@@ -92,9 +92,22 @@ def elsewhere(arn: str, here: str) -> str:
     return f" in {' of '.join(parts)}" if parts else ""
 
 
+def spoken(arn: str, other_arn: str) -> str:
+    """Return a table's name as messages give it: with where it is, if the other table has the same name."""
+    name = arn.rsplit("/", 1)[-1]
+    return name + elsewhere(arn, other_arn) if other_arn.endswith(f"/{name}") else name
+
+
 def crosses_accounts(one_arn: str, other_arn: str) -> bool:
     """Tell whether two things are in different accounts."""
     return account_of(one_arn) != account_of(other_arn)
+
+
+def writing_role_arn(origin_arn: str, destination_arn: str, names: Names) -> str:
+    """Return the ARN of the role that writes a destination: the function's, or the one that it takes on."""
+    if crosses_accounts(origin_arn, destination_arn):
+        return access_role_arn(destination_arn, names)
+    return f"arn:{origin_arn.split(':')[1]}:iam::{account_of(origin_arn)}:role/{names.role}"
 
 
 def access_role_arn(destination_arn: str, names: Names) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.commands import repeatable
+from ansible_collections.sealift.dynamodb.plugins.module_utils.function_places import function_places
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import (
     access_role_arn,
     account_of,
@@ -72,6 +73,7 @@ def _base(facts: Facts) -> dict[str, Any]:
     """Return what every caller needs."""
     source, route = facts.source, facts.route
     _unused, partition, _service, region, account, _table = facts.source_arn.split(":", 5)
+    journal_arn = arn_beside(facts.source_arn, facts.journal)
     stream = facts.origin_stream or predicted_stream(facts.origin_arn, "NEW_AND_OLD_IMAGES")
     return {
         "account": account,
@@ -100,12 +102,15 @@ def _base(facts: Facts) -> dict[str, Any]:
         "stream_view_type": stream["view_type"],
         "function_kms_key_arns": list(facts.function_keys),
         "access_kms_key_arns": list(facts.access_keys),
+        "function_places": function_places(
+            facts.origin_arn, facts.destination_arn, journal_arn, access_role_arn(facts.destination_arn, facts.names)
+        ),
         "access_role_arn": access_role_arn(facts.destination_arn, facts.names) if facts.across_accounts else None,
         "names": asdict(facts.names),
         "gate": gate_key(facts.source_arn, route.direction),
         "journal": {
             "name": facts.journal,
-            "arn": arn_beside(facts.source_arn, facts.journal),
+            "arn": journal_arn,
             "exists": facts.journal_table is not None,
         },
         "estimate": asdict(facts.estimate),

@@ -146,7 +146,7 @@ def _armed(replication: Replication, before: Facts) -> Facts:
     _converge_mapping(replication, before)
     after = replication.look()
     if "mapping_uuid" not in after.record:
-        replication.note(after, target=replication.route.target, state="armed")
+        replication.note(after, target=replication.target, state="armed")
     return after
 
 

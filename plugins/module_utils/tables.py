@@ -8,9 +8,27 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, wait_until
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table by its name, with the client that finds it: names are unique in one account and Region only."""
+
+    name: str
+    dynamodb: Client
+
+    def find(self) -> Description | None:
+        """Return DescribeTable's answer, or None where there is no such table."""
+        return find_table(self.dynamodb, self.name)
+
+    def get(self) -> Description:
+        """Return DescribeTable's answer; a missing table is an error that names the account and Region asked."""
+        return get_table(self.dynamodb, self.name)
 
 
 def find_table(dynamodb: Client, table: str) -> Description | None:

@@ -128,6 +128,12 @@ plan:
       type: list
       elements: str
       returned: always
+    function_places:
+      description:
+        - Environment variables of the replicating function that say in which Region, and by which role, it finds its
+          destination and the journal; none where both are in its own account and Region.
+      type: dict
+      returned: always
     access_role_arn:
       description:
         - ARN of the role that the function takes on to write a destination in another account; null where both tables
