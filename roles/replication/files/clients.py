@@ -33,8 +33,8 @@ SESSION_TIMEOUT = 2
 def config_of(connect_timeout: float, read_timeout: float) -> Config:
     """Return a configuration that does not try again: only the replicator knows how much time is left.
 
-    It does not look at each value again either: what is sent is DynamoDB's own or has been through decode(), which knows
-    all types.
+    It does not look at each value again either: what is sent is DynamoDB's own or has been through decode(), which
+    knows all types.
     """
     return Config(
         connect_timeout=connect_timeout,
