@@ -1,7 +1,7 @@
 # Copyright: Contributors to the Sealift project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Use case: the encrypted clone exists, with everything of the source that CreateTable can carry.
+"""Use case: the encrypted clone exists, with every setting of the source that a clone can have by now.
 
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
@@ -11,29 +11,32 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible.module_utils.common.dict_transformations import snake_dict_to_camel_dict
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.amazon.aws.plugins.module_utils.transformation import scrub_none_parameters
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import stage_command
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, with_diff
-from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.carriage import Carriage, named, read_carriage
+from ansible_collections.sealift.dynamodb.plugins.module_utils.clone_changes import create_table, make
+from ansible_collections.sealift.dynamodb.plugins.module_utils.clone_state import Decision, Standing, decide
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal, ensure_journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import Key, resolve_key
 from ansible_collections.sealift.dynamodb.plugins.module_utils.not_carried import not_carried
-from ansible_collections.sealift.dynamodb.plugins.module_utils.places import (
-    client_at,
-    refuse_same_table,
-    table_arn_at,
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import refuse_same_table
+from ansible_collections.sealift.dynamodb.plugins.module_utils.policy_arns import denies
+from ansible_collections.sealift.dynamodb.plugins.module_utils.setting import TableAt, shared_client
+from ansible_collections.sealift.dynamodb.plugins.module_utils.settings import (
+    BY_NAME,
+    SETTINGS,
+    TableSettings,
+    read_settings,
+    wanted_beside,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
-from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import (
-    TableSpec,
-    create_arguments,
-    differences,
-    override,
-    readable,
-    spec_of,
-)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import SOURCE_ENTRY, is_ours
+from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import stream_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side, current_side, unfinished
+from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import spec_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
     get_table,
@@ -45,113 +48,247 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.target_checks imp
     made_by_us,
     refuse_unfit_target,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.template import template_of, write_template
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What there is and what is wanted, read once and decided from."""
+class Clone:
+    """What there is and what is wanted, read once and decided from.
 
+    :param existing: DescribeTable's answer; None where there is no such table.
+    :param entry: the journal's about the clone.
+    """
+
+    module: AnsibleAWSModule
+    dynamodb: Client
+    journal: Journal
     source: Description
-    target: str
-    target_arn: str
     key: Key
-    wanted: TableSpec
+    carriage: Carriage
+    existing: Description | None
+    entry: dict[str, Any] | None
+    in_use: bool
+
+    @property
+    def name(self) -> str:
+        """Return the clone's name."""
+        return self.carriage.passage.target
+
+    @property
+    def after_seed(self) -> bool:
+        """Whether the copy is complete."""
+        return bool(self.module.params["after_seed"])
+
+    def at(self, description: Description) -> TableAt:
+        """Return the clone as the settings know it."""
+        return TableAt(self.module, Side.TARGET, description)
+
+    def standing(self, **values: Any) -> Standing:
+        """Return what is known about it."""
+        made = made_by_us(self.entry, self.existing) if self.existing else True
+        carried = (self.entry or {}).get("carried") or () if self.existing else ()
+        known = Standing(
+            ours=made,
+            carried=tuple(carried),
+            copied=self.after_seed,
+            corrects=self.module.params["state"] == "present",
+            in_use=self.in_use,
+        )
+        return replace(known, **values)
 
 
 def manage_clone(module: AnsibleAWSModule) -> dict[str, Any]:
-    """Create the clone, or compare the one that exists, and return it."""
-    refuse_same_table(module)
-    beside_source, dynamodb = (client_at(module, side, "dynamodb") for side in (Side.SOURCE, Side.TARGET))
-    plan = _plan(module, beside_source)
-    journal = Journal(beside_source, module.params["journal"], plan.source["TableArn"])
-    existing = find_table(dynamodb, plan.target)
-    refuse_unfit_target(dynamodb, journal, plan.source, plan.target_arn, existing)
-    ensure_journal(beside_source, journal.table, module.check_mode)
-    table = existing
+    """Create the clone, complete it or compare it, and return it."""
+    clone = _look(module)
+    if module.params["after_seed"]:
+        _refuse_early(clone)
+    ensure_journal(shared_client(module, Side.SOURCE, "dynamodb"), clone.journal.table, module.check_mode)
+    existing, created = clone.existing, clone.existing is None and not clone.after_seed
     if not module.check_mode:
-        if not existing:
-            _create(dynamodb, journal, plan)
+        if created:
+            _warn_of_denials(clone)
+            existing = _create(clone)
         if module.params["wait"]:
-            table = wait_for_active(dynamodb, plan.target, module.params["wait_timeout"])
-        table = table or get_table(dynamodb, plan.target)
-        _record(journal, plan, table)
-    return _result(module, plan, existing, table)
+            existing = wait_for_active(clone.dynamodb, clone.name, module.params["wait_timeout"])
+    return _completed(clone, existing, created)
 
 
-def _plan(module: AnsibleAWSModule, dynamodb: Client) -> Plan:
-    name, target = module.params["source"], module.params["target"]
-    source = get_table(dynamodb, name)
-    key = resolve_key(client_at(module, Side.TARGET, "kms"), module.params["kms_key"], target)
-    spec = spec_of(source, tags_of(dynamodb, source["TableArn"]))
-    asked = scrub_none_parameters(module.params["overrides"] or {})
-    # The names of tags are the user's own and no members of an API.
-    overrides = snake_dict_to_camel_dict(asked, capitalize_first=True) | {"Tags": asked.get("tags")}
-    try:
-        wanted = override(spec, overrides)
-    except ValueError as error:
-        raise SealiftError(
-            f"The overrides for table {target} use key attributes that nothing defines: {error}. Nothing was changed. "
-            "Add them to overrides.attribute_definitions and run the same command again."
-        ) from error
-    target_arn = table_arn_at(module, Side.TARGET, source["TableArn"], target)
-    return Plan(source, target, target_arn, key, replace(wanted, kms_key_arn=None if key.aws_managed else key.arn))
-
-
-def tags_of(dynamodb: Client, table_arn: str) -> list[dict[str, str]]:
-    """Return all tags of a table, as AWS writes them."""
-    with doing(f"list the tags of {table_arn}"):
-        pages = dynamodb.get_paginator("list_tags_of_resource").paginate(ResourceArn=table_arn)
-        return [tag for page in pages for tag in page["Tags"]]
-
-
-def _create(dynamodb: Client, journal: Journal, plan: Plan) -> None:
+def _create(clone: Clone) -> Description:
     """Create the clone, after writing down that it is about to be: a table that was there before is never deleted."""
-    journal.put(CLONE_ENTRY, _entry(plan, None, created=True))
+    clone.journal.put(CLONE_ENTRY, _entry(clone, None, created=True))
     try:
-        with doing(f"create table {plan.target}"):
-            dynamodb.create_table(**create_arguments(plan.wanted, plan.target))
+        return create_table(clone.dynamodb, clone.carriage, clone.key)
     except SealiftError as error:
         # Refused by AWS: a table that appears later is not ours. Without an answer it may be.
         if error.code and not error.retryable:
-            journal.delete(CLONE_ENTRY)
+            clone.journal.delete(CLONE_ENTRY)
         raise
 
 
-def _record(journal: Journal, plan: Plan, table: Description) -> None:
-    before = journal.get(CLONE_ENTRY)
-    values = _entry(plan, table, created=made_by_us(before, table))
-    if before is None or {name: before.get(name) for name in values} != values:
-        journal.put(CLONE_ENTRY, values)
+def _look(module: AnsibleAWSModule) -> Clone:
+    refuse_same_table(module)
+    source_dynamodb, dynamodb = (shared_client(module, side, "dynamodb") for side in (Side.SOURCE, Side.TARGET))
+    source, target = get_table(source_dynamodb, module.params["source"]), module.params["target"]
+    key = resolve_key(shared_client(module, Side.TARGET, "kms"), module.params["kms_key"], target)
+    carriage = read_carriage(module, source, key)
+    journal = Journal(source_dynamodb, module.params["journal"], source["TableArn"])
+    existing = find_table(dynamodb, target)
+    refuse_unfit_target(dynamodb, journal, source, carriage.passage.target_arn, existing)
+    switch = journal.get(SWITCH_ENTRY)
+    in_use = current_side(switch) is Side.TARGET or unfinished(switch)
+    return Clone(module, dynamodb, journal, source, key, carriage, existing, journal.get(CLONE_ENTRY), in_use)
 
 
-def _entry(plan: Plan, table: Description | None, created: bool) -> dict[str, Any]:
+def _refuse_early(clone: Clone) -> None:
+    """What waits for the copy must not be set before its end."""
+    if clone.module.check_mode:
+        return
+    stage, lack = "clone", f"there is no table {clone.name}"
+    if clone.existing:
+        seed = clone.journal.get("stage#seed") or {}
+        if seed.get("state") == "complete" and seed.get("target_table_id") == table_id(clone.existing):
+            return
+        stage, lack = "seed", f"its copy into {clone.name} is not complete"
+    table = clone.source["TableName"]
+    raise SealiftError(
+        f"The settings of table {table} that wait until it is copied can't be set yet: {lack}. Nothing was changed. "
+        f"Run {stage_command(table, stage)} first."
+    )
+
+
+def _warn_of_denials(clone: Clone) -> None:
+    if denies(clone.carriage.wanted.later.get("resource_policy")):
+        clone.module.warn(
+            f"The resource policy of table {clone.source['TableName']} refuses something to somebody, and so will that "
+            f"of {clone.name}. See that it lets the migration's role and the function's role read and write."
+        )
+
+
+def _completed(clone: Clone, existing: Description | None, created: bool) -> dict[str, Any]:
+    """Set what is to be set by now, and return the outcome, which in check mode is foretold."""
+    active = clone.module.params["wait"] or bool(existing and existing["TableStatus"] == "ACTIVE")
+    standing = clone.standing(active=active)
+    actual, unread = _fresh(clone.carriage), dict[str, str]()
+    if existing and not created and active:
+        actual, unread = read_settings(clone.at(existing), _compared(clone.carriage))
+    elif not created and not existing:
+        # In check mode the stages before have changed nothing.
+        before = decide(clone.carriage.wanted, actual, clone.standing(copied=False))
+        actual, standing = _after(actual, before), clone.standing(carried=tuple(before.given))
+    wanted = wanted_beside(clone.carriage.wanted_of(actual), actual, clone.carriage.source)
+    if clone.key.arn is None:
+        # The AWS managed key had no ARN before this table used it for the first time in the account.
+        wanted = replace(wanted, spec=replace(wanted.spec, kms_key_arn=actual.spec.kms_key_arn))
+    decision = decide(wanted, actual, standing)
+    final = _after(actual, decision)
+    if existing and not clone.module.check_mode:
+        if active:
+            existing = make(clone.at(existing), actual, decision)
+            # Tags are listed late.
+            final = replace(final, spec=replace(spec_of(existing, ()), tags=final.spec.tags))
+        _record(clone, existing, created, decision)
+    return _result(clone, Outcome(created, actual, wanted, decision, final, existing, unread))
+
+
+def _compared(carriage: Carriage) -> list[str]:
+    """Return the settings that are read of the clone: none on request that nobody has asked for."""
+    return [setting.name for setting in SETTINGS if not setting.on_request or setting.name in carriage.wanted.later]
+
+
+def _fresh(carriage: Carriage) -> TableSettings:
+    """Return the settings of the clone right after CreateTable."""
+    later: dict[str, Any] = {}
+    for name in _compared(carriage):
+        setting = BY_NAME[name]
+        later[name] = carriage.wanted.later.get(name, setting.off) if setting.with_the_table else setting.off
+    return TableSettings(carriage.wanted.spec, later)
+
+
+def _after(actual: TableSettings, decision: Decision) -> TableSettings:
+    return TableSettings(decision.spec or actual.spec, {**actual.later, **decision.later})
+
+
+def _entry(clone: Clone, table: Description | None, created: bool) -> dict[str, Any]:
     return {
-        "target": plan.target,
-        "target_arn": plan.target_arn,
+        "target": clone.name,
+        "target_arn": clone.carriage.passage.target_arn,
         "target_table_id": table_id(table) if table else None,
-        "source_table_id": table_id(plan.source),
+        "source_table_id": table_id(clone.source),
         "created": created,
     }
 
 
-def _result(
-    module: AnsibleAWSModule, plan: Plan, existing: Description | None, table: Description | None
-) -> dict[str, Any]:
-    beside_source, dynamodb = (client_at(module, side, "dynamodb") for side in (Side.SOURCE, Side.TARGET))
-    wanted = replace(plan.wanted, kms_key_arn=plan.key.arn)
-    actual = spec_of(table, tags_of(dynamodb, table["TableArn"])) if table else wanted
-    if plan.key.arn is None:
-        # The AWS managed key had no ARN before this table used it for the first time in the account.
-        wanted = replace(wanted, kms_key_arn=actual.kms_key_arn)
-    drift = differences(wanted, actual) if existing else []
-    if drift:
-        names = ", ".join(each["setting"] for each in drift)
-        module.warn(f"Table {plan.target} exists already and differs from what is wanted in: {names}.")
-    arn = table["TableArn"] if table else plan.target_arn
-    result = {
-        "changed": existing is None,
-        "table": readable(actual) | {"name": plan.target, "arn": arn},
-        "differences": drift,
-        "not_carried": not_carried(beside_source, plan.source),
+def _record(clone: Clone, table: Description, created: bool, decision: Decision) -> None:
+    ours = created or made_by_us(clone.entry, table)
+    values = _entry(clone, table, ours) | {"carried": sorted(decision.given)}
+    before = clone.journal.get(CLONE_ENTRY)
+    if before is None or {name: before.get(name) for name in values} != values:
+        clone.journal.put(CLONE_ENTRY, values)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it.
+
+    :param actual: the settings before, of a new clone right after its creation.
+    :param final: the settings now.
+    :param unread: settings of the clone that could not be read, with AWS's error codes.
+    """
+
+    created: bool
+    actual: TableSettings
+    wanted: TableSettings
+    decision: Decision
+    final: TableSettings
+    table: Description | None
+    unread: dict[str, str]
+
+
+def _result(clone: Clone, outcome: Outcome) -> dict[str, Any]:
+    decision, module = outcome.decision, clone.module
+    if decision.differences:
+        why = "; applications use it, so it is left as it is" if clone.in_use else ""
+        module.warn(
+            f"Table {clone.name} exists already and differs from what is wanted in: {named(decision.differences)}{why}."
+        )
+    result: dict[str, Any] = {
+        "changed": outcome.created or decision.changes,
+        "table": outcome.final.readable() | {"name": clone.name, "arn": clone.carriage.passage.target_arn},
+        "differences": decision.differences,
+        "deferred": decision.deferred,
+        "not_carried": [],
     }
-    return with_diff(module, result, readable(actual) if existing else {}, readable(wanted))
+    own_stream = _has_own_stream(clone)
+    if not clone.after_seed:
+        source = TableAt(module, Side.SOURCE, clone.source)
+        result["not_carried"] = not_carried(source, clone.carriage, own_stream) + _unread(outcome.unread)
+    if module.params["template_path"]:
+        template = template_of(clone.name, _finished(clone, outcome), own_stream)
+        written = write_template(module, template)
+        result |= written | {"changed": result["changed"] or written["template_changed"]}
+    unlike = {each["setting"]: each["wanted"] for each in decision.differences}
+    before = {} if outcome.created else outcome.actual.readable()
+    return with_diff(module, result, before, outcome.final.readable() | unlike)
+
+
+def _unread(codes: dict[str, str]) -> list[dict[str, str]]:
+    return [
+        {"setting": name, "reason": f"whether the clone has it could not be read ({code})"}
+        for name, code in sorted(codes.items())
+    ]
+
+
+def _has_own_stream(clone: Clone) -> bool:
+    """Tell whether the source has a stream that Sealift did not enable for the migration."""
+    return stream_of(clone.source) is not None and not is_ours(clone.journal.get(SOURCE_ENTRY), clone.source)
+
+
+def _finished(clone: Clone, outcome: Outcome) -> TableSettings:
+    """Return the settings of the clone when all is done; of one that is in use as it is."""
+    settings = outcome.final
+    if not clone.in_use:
+        settings = TableSettings(outcome.wanted.spec, {**settings.later, **outcome.wanted.later})
+    if clone.key.aws_managed and settings.spec.kms_key_arn == outcome.wanted.spec.kms_key_arn:
+        # DynamoDB does not take the AWS managed key by its ARN.
+        settings = replace(settings, spec=replace(settings.spec, kms_key_arn=None))
+    return settings

@@ -35,9 +35,9 @@ _PAUSE_SECONDS = 0.5
 _NO_POLICY = "NO_POLICY"
 _NO_REVISION = "sealift-no-such-revision"
 # No policy, or not the revision that was named.
-_MISMATCH = "PolicyNotFoundException"
+MISMATCH = "PolicyNotFoundException"
 # The API's documentation does not say which of its errors a change within the 15 s gets.
-_NOT_YET = frozenset({"LimitExceededException", "ResourceInUseException"})
+NOT_YET = frozenset({"LimitExceededException", "ResourceInUseException"})
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def read_fence(dynamodb: Client, table_arn: str) -> Fence:
         with doing(f"read the resource policy of table {table_of(table_arn)}"):
             answer = dynamodb.get_resource_policy(ResourceArn=table_arn)
     except SealiftError as error:
-        if error.code == _MISMATCH:
+        if error.code == MISMATCH:
             return Fence(None, None)
         raise
     return Fence(answer["Policy"], answer["RevisionId"])
@@ -123,9 +123,9 @@ def change_fence(
             # Not what was read first: that may have been older than this, to which the revision testifies.
             before = held
             try:
-                return Change(held, _write(dynamodb, table_arn, held, wanted))
+                return Change(held, write_policy(dynamodb, table_arn, held, wanted))
             except SealiftError as error:
-                if error.code != _MISMATCH and error.code not in _NOT_YET and not error.retryable:
+                if error.code != MISMATCH and error.code not in NOT_YET and not error.retryable:
                     raise
                 obstacle = str(error)
             if time.monotonic() >= give_up_at:
@@ -163,7 +163,7 @@ def fence_problem(dynamodb: Client, table_arn: str, exempt: Sequence[str]) -> st
     return None
 
 
-def _write(dynamodb: Client, table_arn: str, held: Fence, wanted: str | None) -> Fence:
+def write_policy(dynamodb: Client, table_arn: str, held: Fence, wanted: str | None) -> Fence:
     arguments: dict[str, Any] = {"ResourceArn": table_arn, "ExpectedRevisionId": held.revision or _NO_POLICY}
     with doing(f"change the resource policy of table {table_of(table_arn)}"):
         if wanted is None:

@@ -17,7 +17,9 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.access import access_section, explain_denied
 from ansible_collections.sealift.dynamodb.plugins.module_utils.commands import repeatable
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.function_places import function_places
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import (
     access_role_arn,
@@ -26,6 +28,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import (
     gate_key,
     region_of,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_advice import advice_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_consumers import consumers_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_facts import Facts, read_facts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_section import Section
@@ -39,13 +42,20 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state impo
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_text, table_id
 
 # In the order in which the summary tells of them.
-DETAILS: tuple[Callable[[AnsibleAWSModule, Facts], Section], ...] = (consumers_section,)
+DETAILS: tuple[Callable[[AnsibleAWSModule, Facts], Section], ...] = (
+    advice_section,
+    consumers_section,
+    access_section,
+)
 
 
 def make_plan(module: AnsibleAWSModule) -> dict[str, Any]:
     """Return the plan of a migration; nothing is changed, in check mode or not."""
-    facts = read_facts(module)
-    sections = [section(module, facts) for section in DETAILS] if module.params["details"] else []
+    try:
+        facts = read_facts(module)
+        sections = [section(module, facts) for section in DETAILS] if module.params["details"] else []
+    except SealiftError as error:
+        raise explain_denied(module, error) if module.params["details"] else error from error
     plan = _plan(facts, sections)
     for name in ("missing", "problems", "summary"):
         plan[name] = [repeatable(line, module.params) for line in plan[name]]

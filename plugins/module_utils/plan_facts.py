@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import Route
+from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import Route, stage_command
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Description
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction, ends
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
@@ -84,10 +84,15 @@ class Facts:
         return crosses_accounts(self.source_arn, self.target_arn)
 
     @property
+    def customer_keys(self) -> frozenset[str]:
+        """All customer managed keys."""
+        return self.keys[Side.SOURCE] | self.keys[Side.TARGET]
+
+    @property
     def function_keys(self) -> list[str]:
         """The customer managed keys that the function itself must be allowed to use."""
         origin = self.keys[ends(Side.SOURCE, Side.TARGET, self.route.direction)[0]]
-        return sorted(origin if self.across_accounts else self.keys[Side.SOURCE] | self.keys[Side.TARGET])
+        return sorted(origin if self.across_accounts else self.customer_keys)
 
     @property
     def access_keys(self) -> list[str]:
@@ -138,8 +143,9 @@ def _refuse_unusable(source: Description) -> None:
         regions = ", ".join(replica["RegionName"] for replica in source["Replicas"])
         raise SealiftError(
             f"Table {name} is a global table (replicas in {regions}); a clone would not be one, and its replicas "
-            "would go on without it. Nothing was changed. Change the key of a global table in place, or remove the "
-            "replicas first if they are not needed."
+            "would go on without it. Nothing was changed. If only another key is wanted, no clone is needed: change it "
+            f"in place ({stage_command(name, 'rekey')} -e kms_key=…). Otherwise remove the replicas first, if they "
+            "are not needed."
         )
     if source["TableStatus"] in _UNUSABLE:
         raise SealiftError(

@@ -63,7 +63,8 @@ def _parse(entry: Mapping[str, Any]) -> Pointer:
     if entry.get("ssm_parameter"):
         pointer = Pointer(Kind.SSM_PARAMETER, entry["ssm_parameter"])
     elif entry.get("lambda"):
-        pointer = Pointer(Kind.LAMBDA, entry["lambda"]["function"], entry["lambda"]["variable"])
+        function = entry["lambda"]
+        pointer = Pointer(Kind.LAMBDA, function.get("function", ""), function.get("variable", ""))
     else:
         stack = entry.get("cloudformation") or {}
         pointer = Pointer(Kind.CLOUDFORMATION, stack.get("stack", ""), stack.get("parameter", ""))

@@ -84,7 +84,7 @@ def with_fence(text: str | None, table_arn: str, exempt: Sequence[str]) -> str:
     fence = json.dumps(wanted, separators=(",", ":"))
     place = policy.fence
     if place is not None:
-        if _meaning(policy.statement(place)) == _meaning(wanted):
+        if meaning(policy.statement(place)) == meaning(wanted):
             return text
         return _fitting(policy.replaced(policy.statements[place], fence), table_arn)
     start, end = policy.whole
@@ -165,10 +165,10 @@ def _refuse_bad_exempt(table_arn: str, exempt: Sequence[str]) -> None:
         )
 
 
-def _meaning(value: Any) -> Any:
+def meaning(value: Any) -> Any:
     """Return a part of a statement in the one form of all that mean the same."""
     if isinstance(value, dict):
-        parts = {name: _meaning(part) for name, part in value.items()}
+        parts = {name: meaning(part) for name, part in value.items()}
         return ["*"] if parts == {"AWS": ["*"]} else parts
     return sorted(set(value)) if isinstance(value, list) else [value]
 

@@ -8,7 +8,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -150,7 +150,48 @@ def override(spec: TableSpec, overrides: Mapping[str, Any]) -> TableSpec:
         tags=spec.tags if overrides.get("Tags") is None else tuple(sorted(overrides["Tags"].items())),
     )
     definitions = dict(spec.attributes) | dict(_attributes(overrides.get("AttributeDefinitions") or []))
-    return replace(changed, attributes=_used(changed, definitions))
+    return replace(changed, attributes=used_attributes(changed, definitions))
+
+
+# The members of a spec that a setting is made of, where a clone may do without the source's.
+_OPTIONAL: dict[str, tuple[str, ...]] = {
+    "on_demand_throughput": ("on_demand",),
+    "table_class": ("table_class",),
+    "deletion_protection": ("deletion_protection",),
+    "tags": ("tags",),
+    "local_secondary_indexes": ("local_indexes",),
+    "global_secondary_indexes": ("global_indexes",),
+    "vector_indexes": ("vector_indexes", "vector_definitions"),
+}
+OPTIONAL = frozenset(_OPTIONAL)
+REQUIRED = frozenset({"attribute_definitions", "key_schema", "billing_mode", "provisioned_throughput", "kms_key_arn"})
+
+
+def without(spec: TableSpec, names: Collection[str]) -> TableSpec:
+    """Return spec with optional settings as CreateTable has them by default."""
+    plain = replace(
+        spec,
+        on_demand=None,
+        local_indexes=(),
+        global_indexes=(),
+        vector_indexes=(),
+        vector_definitions=(),
+        table_class="STANDARD",
+        deletion_protection=False,
+        tags=(),
+    )
+    return taking(spec, plain, names)
+
+
+def taking(spec: TableSpec, other: TableSpec, names: Collection[str]) -> TableSpec:
+    """Return spec with optional settings as another spec has them."""
+    members = {member for name in names for member in _OPTIONAL.get(name, ())}
+    changed = replace(spec, **{member: getattr(other, member) for member in members})
+    if "on_demand_throughput" in names and "global_secondary_indexes" not in names:
+        limits = {index.name: index.on_demand for index in other.global_indexes}
+        indexes = tuple(replace(index, on_demand=limits.get(index.name)) for index in spec.global_indexes)
+        changed = replace(changed, global_indexes=indexes)
+    return replace(changed, attributes=used_attributes(changed, dict(other.attributes) | dict(spec.attributes)))
 
 
 def _either(asked: bool | None, otherwise: bool) -> bool:
@@ -163,13 +204,16 @@ def _fitting(index: Index, billing_mode: str, table: Throughput | None) -> Index
     return replace(index, provisioned=index.provisioned or table, on_demand=None)
 
 
-def _used(spec: TableSpec, definitions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the definitions of all key attributes and of no other, as CreateTable demands."""
+def used_attributes(spec: TableSpec, definitions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the definitions of all key attributes and of no other, as CreateTable demands.
+
+    :raises ValueError: names the attributes that nothing defines.
+    """
     schemas = [spec.key_schema, *(index.key_schema for index in spec.local_indexes + spec.global_indexes)]
     names = {name for schema in schemas for name, _unused in schema}
     # A vector index's search schema names attributes too, whose definitions can only have come from the source.
     vector_text = str(spec.vector_definitions)
-    names |= {name for name, _unused in spec.attributes if repr(name) in vector_text}
+    names |= {name for name in definitions if repr(name) in vector_text}
     unknown = sorted(names - set(definitions))
     if unknown:
         raise ValueError(", ".join(unknown))
@@ -180,7 +224,7 @@ def create_arguments(spec: TableSpec, name: str) -> dict[str, Any]:
     """Return CreateTable's arguments; kms_key_arn None means the AWS managed key, alias/aws/dynamodb."""
     arguments: dict[str, Any] = {
         "TableName": name,
-        "AttributeDefinitions": [{"AttributeName": each, "AttributeType": kind} for each, kind in spec.attributes],
+        "AttributeDefinitions": attribute_definitions(spec),
         "KeySchema": _as_key_schema(spec.key_schema),
         "BillingMode": spec.billing_mode,
         "TableClass": spec.table_class,
@@ -191,12 +235,17 @@ def create_arguments(spec: TableSpec, name: str) -> dict[str, Any]:
         arguments["SSESpecification"]["KMSMasterKeyId"] = spec.kms_key_arn
     arguments |= _as_throughput(spec.provisioned, spec.on_demand)
     optional = {
-        "LocalSecondaryIndexes": [_as_index(index) for index in spec.local_indexes],
-        "GlobalSecondaryIndexes": [_as_index(index) for index in spec.global_indexes],
+        "LocalSecondaryIndexes": [as_index(index) for index in spec.local_indexes],
+        "GlobalSecondaryIndexes": [as_index(index) for index in spec.global_indexes],
         "VectorIndexes": [dict(index) for index in spec.vector_definitions],
         "Tags": [{"Key": key, "Value": value} for key, value in spec.tags],
     }
     return arguments | {member: value for member, value in optional.items() if value}
+
+
+def attribute_definitions(spec: TableSpec) -> list[dict[str, str]]:
+    """Return the definitions of a spec's key attributes, as AWS takes them."""
+    return [{"AttributeName": each, "AttributeType": kind} for each, kind in spec.attributes]
 
 
 def _as_key_schema(schema: KeySchema) -> list[dict[str, str]]:
@@ -216,7 +265,8 @@ def _as_throughput(provisioned: Throughput | None, on_demand: Throughput | None)
     return members
 
 
-def _as_index(index: Index) -> dict[str, Any]:
+def as_index(index: Index) -> dict[str, Any]:
+    """Return an index as CreateTable and UpdateTable take it."""
     projection: dict[str, Any] = {"ProjectionType": index.projection}
     if index.non_key_attributes:
         projection["NonKeyAttributes"] = list(index.non_key_attributes)
@@ -262,11 +312,3 @@ def _index_text(index: Index) -> dict[str, Any]:
         "provisioned_throughput": _throughput_text(index.provisioned),
         "on_demand_throughput": _throughput_text(index.on_demand),
     }
-
-
-def differences(wanted: TableSpec, actual: TableSpec) -> list[dict[str, Any]]:
-    """Return the settings in which an existing table is not what is wanted, each with both values."""
-    left, right = readable(wanted), readable(actual)
-    return [
-        {"setting": name, "wanted": left[name], "actual": right[name]} for name in left if left[name] != right[name]
-    ]

@@ -11,11 +11,14 @@ module: dynamodb_encrypted_clone
 version_added: 0.1.0
 short_description: Create an encrypted, empty clone of a DynamoDB table
 description:
-  - Creates a table with everything of the source that CreateTable can carry, and encrypts it with the given KMS key.
-    That is attribute definitions, key schema, local and global secondary indexes with projection and throughput, vector
-    indexes, billing mode, provisioned and on-demand maximum throughput, table class, deletion protection and tags
-    (except AWS's own).
-  - Compares a clone that exists already and returns the differences; it changes none of its settings.
+  - Creates a table with every setting of the source that a clone can have, and encrypts it with the given KMS key.
+  - With the table come attribute definitions, key schema, local and global secondary indexes with projection and
+    throughput, vector indexes, billing mode, provisioned and on-demand maximum throughput, table class, deletion
+    protection, tags (except AWS's own) and the resource policy with the clone's ARN in it. Point-in-time recovery
+    follows as soon as the clone is ACTIVE; contributor insights, the Kinesis destination and autoscaling follow when
+    the copy is complete (O(after_seed)). Time to live is moved by the cutover.
+  - Compares a clone that exists already and returns the differences. Provisioned throughput is none while it lies
+    within the bounds of an autoscaling of the source or the clone.
   - Refuses a target with another key schema, and one that holds items that this migration did not write.
 options:
   source:
@@ -33,120 +36,27 @@ options:
         (U(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html)).
     type: str
     default: alias/aws/dynamodb
-  overrides:
+  state:
     description:
-      - Settings that the clone shall have instead of the source's.
-      - Where the billing mode changes, throughput follows it; an index without provisioned throughput of its own takes
-        the table's.
-    type: dict
-    suboptions:
-      billing_mode:
-        description: Billing mode.
-        type: str
-        choices: [PROVISIONED, PAY_PER_REQUEST]
-      provisioned_throughput:
-        description: Provisioned throughput of the table; implies V(PROVISIONED).
-        type: dict
-        suboptions: &provisioned
-          read_capacity_units:
-            description: Read capacity units, a second.
-            type: int
-            required: true
-          write_capacity_units:
-            description: Write capacity units, a second.
-            type: int
-            required: true
-      on_demand_throughput:
-        description: Maximum throughput on demand; unlimited where a limit is missing.
-        type: dict
-        suboptions: &on_demand
-          max_read_request_units:
-            description: Read request units, a second.
-            type: int
-          max_write_request_units:
-            description: Write request units, a second.
-            type: int
-      table_class:
-        description: Table class.
-        type: str
-        choices: [STANDARD, STANDARD_INFREQUENT_ACCESS]
-      deletion_protection_enabled:
-        description: Whether the clone is protected from deletion.
-        type: bool
-      tags:
-        description: Tags of the clone, instead of all of the source's.
-        type: dict
-      attribute_definitions:
-        description: Types of key attributes that only overridden indexes use.
-        type: list
-        elements: dict
-        suboptions:
-          attribute_name:
-            description: Name of the attribute.
-            type: str
-            required: true
-          attribute_type:
-            description: Type of the attribute.
-            type: str
-            choices: [S, N, B]
-            required: true
-      local_secondary_indexes:
-        description: All local secondary indexes of the clone, instead of the source's. They can't be added later.
-        type: list
-        elements: dict
-        suboptions:
-          index_name:
-            description: Name of the index.
-            type: str
-            required: true
-          key_schema: &key_schema
-            description: Key of the index, partition key first.
-            type: list
-            elements: dict
-            required: true
-            suboptions:
-              attribute_name:
-                description: Name of the attribute.
-                type: str
-                required: true
-              key_type:
-                description: V(HASH) for a partition key, V(RANGE) for a sort key.
-                type: str
-                choices: [HASH, RANGE]
-                required: true
-          projection: &projection
-            description: What the index holds besides the keys.
-            type: dict
-            required: true
-            suboptions:
-              projection_type:
-                description: Kind of projection.
-                type: str
-                choices: [ALL, KEYS_ONLY, INCLUDE]
-                required: true
-              non_key_attributes:
-                description: Names of the attributes with V(INCLUDE).
-                type: list
-                elements: str
-      global_secondary_indexes:
-        description: All global secondary indexes of the clone, instead of the source's.
-        type: list
-        elements: dict
-        suboptions:
-          index_name:
-            description: Name of the index.
-            type: str
-            required: true
-          key_schema: *key_schema
-          projection: *projection
-          provisioned_throughput:
-            description: Provisioned throughput of the index.
-            type: dict
-            suboptions: *provisioned
-          on_demand_throughput:
-            description: Maximum throughput of the index on demand.
-            type: dict
-            suboptions: *on_demand
+      - V(created) creates the clone, gives it what it has not got yet, and only tells in what a clone that was there
+        before, or that somebody has changed since, differs.
+      - V(present) also corrects what can be corrected in place, indexes one at a time; RV(differences) then has what
+        can't, and why. A clone that applications use since the cutover is never changed.
+    type: str
+    choices: [created, present]
+    default: created
+  after_seed:
+    description:
+      - Whether the copy is complete, so that the clone also gets what has to wait for that. It refuses where the copy
+        is not.
+    type: bool
+    default: false
+  template_path:
+    description:
+      - File for a CloudFormation template of the finished clone, fit for a resource import; JSON where its name ends in
+        C(.json), else YAML.
+      - Written on the host that the module runs on, atomically, and only where it changes.
+    type: path
   wait:
     description: Whether to wait until the clone is ACTIVE.
     type: bool
@@ -159,8 +69,9 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
-  - sealift.dynamodb.journal
+  - sealift.dynamodb.clone_settings
   - sealift.dynamodb.target
+  - sealift.dynamodb.journal
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
 author:
@@ -182,6 +93,15 @@ EXAMPLES = r"""
       billing_mode: PAY_PER_REQUEST
       tags:
         team: accounts
+
+- name: Correct a clone, leave its tags alone, and write it down for CloudFormation
+  sealift.dynamodb.dynamodb_encrypted_clone:
+    source: users
+    target: users-encrypted
+    kms_key: alias/users
+    carry: [all, -tags]
+    state: present
+    template_path: users.template.yml
 """
 
 RETURN = r"""
@@ -203,7 +123,7 @@ table:
       type: str
       returned: always
 differences:
-  description: Settings in which a clone that exists already is not what is wanted.
+  description: Settings in which the clone is not what is wanted, and stays so.
   returned: success
   type: list
   elements: dict
@@ -220,8 +140,12 @@ differences:
       description: Its value at the clone.
       type: raw
       returned: always
-not_carried:
-  description: Settings in use at the source that the clone does not have.
+    reason:
+      description: Why it is not corrected, and what to do about it.
+      type: str
+      returned: when it can't be corrected in place, or not now
+deferred:
+  description: Settings that the clone is to have and that wait.
   returned: success
   type: list
   elements: dict
@@ -230,70 +154,47 @@ not_carried:
       description: Name of the setting.
       type: str
       returned: always
-      sample: time_to_live
+      sample: autoscaling
+    until:
+      description: What it waits for, V(creation) until the clone is ACTIVE, V(seed) or V(cutover).
+      type: str
+      returned: always
+    wanted:
+      description: Its value then.
+      type: raw
+      returned: always
+not_carried:
+  description:
+    - What is in use at the source and can't be carried, or depends on its name or ARN; empty with O(after_seed).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    setting:
+      description: Name of the setting.
+      type: str
+      returned: always
+      sample: alarms
     reason:
       description: Why, and what to do about it.
       type: str
       returned: always
+template_path:
+  description: The file with the template.
+  returned: with O(template_path)
+  type: str
+template_changed:
+  description: Whether the file was not there or held another template.
+  returned: with O(template_path)
+  type: bool
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
 from ansible_collections.sealift.dynamodb.plugins.module_utils.clone import manage_clone
+from ansible_collections.sealift.dynamodb.plugins.module_utils.clone_options import CLONE_OPTIONS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
-
-PROVISIONED = {
-    "type": "dict",
-    "options": {
-        "read_capacity_units": {"type": "int", "required": True},
-        "write_capacity_units": {"type": "int", "required": True},
-    },
-}
-ON_DEMAND = {
-    "type": "dict",
-    "options": {"max_read_request_units": {"type": "int"}, "max_write_request_units": {"type": "int"}},
-}
-LOCAL_INDEX = {
-    "index_name": {"type": "str", "required": True},
-    "key_schema": {
-        "type": "list",
-        "elements": "dict",
-        "required": True,
-        "no_log": False,
-        "options": {
-            "attribute_name": {"type": "str", "required": True},
-            "key_type": {"type": "str", "choices": ["HASH", "RANGE"], "required": True},
-        },
-    },
-    "projection": {
-        "type": "dict",
-        "required": True,
-        "options": {
-            "projection_type": {"type": "str", "choices": ["ALL", "KEYS_ONLY", "INCLUDE"], "required": True},
-            "non_key_attributes": {"type": "list", "elements": "str", "no_log": False},
-        },
-    },
-}
-GLOBAL_INDEX = LOCAL_INDEX | {"provisioned_throughput": PROVISIONED, "on_demand_throughput": ON_DEMAND}
-OVERRIDES = {
-    "billing_mode": {"type": "str", "choices": ["PROVISIONED", "PAY_PER_REQUEST"]},
-    "provisioned_throughput": PROVISIONED,
-    "on_demand_throughput": ON_DEMAND,
-    "table_class": {"type": "str", "choices": ["STANDARD", "STANDARD_INFREQUENT_ACCESS"]},
-    "deletion_protection_enabled": {"type": "bool"},
-    "tags": {"type": "dict"},
-    "attribute_definitions": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "attribute_name": {"type": "str", "required": True},
-            "attribute_type": {"type": "str", "choices": ["S", "N", "B"], "required": True},
-        },
-    },
-    "local_secondary_indexes": {"type": "list", "elements": "dict", "options": LOCAL_INDEX},
-    "global_secondary_indexes": {"type": "list", "elements": "dict", "options": GLOBAL_INDEX},
-}
 
 
 def main() -> None:
@@ -302,11 +203,14 @@ def main() -> None:
         "source": {"type": "str", "required": True},
         "target": {"type": "str", "required": True},
         "kms_key": {"type": "str", "default": "alias/aws/dynamodb", "no_log": False},
-        "overrides": {"type": "dict", "options": OVERRIDES},
+        "state": {"type": "str", "choices": ["created", "present"], "default": "created"},
+        "after_seed": {"type": "bool", "default": False},
+        "template_path": {"type": "path"},
         "journal": JOURNAL_OPTION,
-        **TARGET_OPTIONS,
         "wait": {"type": "bool", "default": True},
         "wait_timeout": {"type": "int", "default": 900},
+        **CLONE_OPTIONS,
+        **TARGET_OPTIONS,
     }
     module = AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True)
     run_module(module, manage_clone)

@@ -45,6 +45,20 @@ options:
     type: bool
     default: false
     version_added: 0.3.0
+  pointers:
+    description:
+      - The places that a cutover will switch, as for M(sealift.dynamodb.dynamodb_pointers). With O(details), the
+        permissions for that are looked at.
+    type: list
+    elements: dict
+    version_added: 0.3.0
+  application_roles:
+    description:
+      - ARNs of the roles with which applications use the table. With O(details), it is looked whether they may use the
+        clone's key.
+    type: list
+    elements: str
+    version_added: 0.3.0
 attributes:
   diff_mode:
     description: Nothing is changed, so there is nothing to show.
@@ -157,11 +171,95 @@ plan:
       description: The journal table (name, arn, exists).
       type: dict
       returned: always
+    advice:
+      description: Whether a clone is needed at all; null after a cutover.
+      type: dict
+      returned: when O(details=true)
+      contains:
+        verdict:
+          description:
+            - V(clone) where the clone differs in what can't be changed in place, its Region or account among it.
+            - V(rekey) where only its key differs, or also settings that can be changed in place. V(change) where such
+              settings differ and the key does not. V(nothing) where only its name differs.
+          type: str
+          returned: always
+          sample: rekey
+        clone_needed:
+          description: Whether the tables ask for a clone; there may be reasons for one in any case.
+          type: bool
+          returned: always
+        command:
+          description: The command that changes the source's key in place; null where that is not the verdict.
+          type: str
+          returned: always
+          sample: ansible-playbook sealift.dynamodb.migrate -e table=users --tags rekey -e kms_key=alias/users
+        same_key:
+          description: Whether the source has the key already that is asked for the clone.
+          type: bool
+          returned: always
+        differing_settings:
+          description: Settings in which the clone differs, besides its name, key and tags.
+          type: list
+          elements: str
+          returned: always
+        reasons_for_a_clone:
+          description: What only a clone brings, though nothing but the key differs.
+          type: list
+          elements: str
+          returned: always
+        obstacles:
+          description: What depends on the source and makes a clone more work (kind, names, why, do).
+          type: list
+          elements: dict
+          returned: always
+        not_looked_at:
+          description: What the caller may not look at, so that there may be any of it (kind, reason).
+          type: list
+          elements: dict
+          returned: always
     consumers:
       description: Event source mappings on the source's stream.
       type: list
       elements: dict
       returned: when O(details=true)
+    access:
+      description:
+        - Who needs which permissions, and whether they are there.
+      type: dict
+      returned: when O(details=true)
+      contains:
+        policies:
+          description:
+            - The operator's policies (name, principal, document), each within the limit of a managed policy. Those of
+              the principal V(target_role) are for the role in O(target_role_arn).
+          type: list
+          elements: dict
+          returned: always
+        trust:
+          description: Trust policy of the role in O(target_role_arn); none without it.
+          type: dict
+          returned: always
+        actions:
+          description: For each stage, what it needs (action, principal, resources, conditions, optional).
+          type: dict
+          returned: always
+        preflight:
+          description:
+            - What IAM's simulator says of each principal (principal, arn, looked, reason, denied). Where it could not
+              be asked, C(looked) is false and the reason says why.
+          type: list
+          elements: dict
+          returned: always
+        refusal:
+          description: What is missing and what to do about it; empty where nothing is known to be.
+          type: str
+          returned: always
+        key:
+          description:
+            - The clone's key (arn, aws_managed, policy_read), and who of its users may use it (arn, kind, verdict,
+              missing, reason).
+          type: dict
+          returned: always
     estimate:
       description: The seed's size and duration (items, bytes, write_units, seconds).
       type: dict
@@ -204,6 +302,8 @@ def main() -> None:
         "kms_key": {"type": "str", "default": "alias/aws/dynamodb", "no_log": False},
         "max_write_units": {"type": "int"},
         "details": {"type": "bool", "default": False},
+        "pointers": {"type": "list", "elements": "dict"},
+        "application_roles": {"type": "list", "elements": "str"},
         "journal": JOURNAL_OPTION,
         **TARGET_OPTIONS,
     }

@@ -22,7 +22,7 @@ _WATCH_SECONDS = 0.2
 
 def main() -> int:
     arguments = _parse()
-    settings = Settings(**{field.name: getattr(arguments, field.name) for field in fields(Settings)})
+    settings = Settings().with_changes({field.name: getattr(arguments, field.name) for field in fields(Settings)})
     watched = arguments.watch_pid or os.getppid()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

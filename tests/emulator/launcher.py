@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.emulator.environment import ACCOUNT, QUIET, REGION, SECRET_KEY, Endpoint
+from tests.emulator.environment import ACCESS_KEY, ACCOUNT, QUIET, REGION, SECRET_KEY, Endpoint
 from tests.emulator.settings import PARENT, PORT, SETTINGS, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,6 +104,8 @@ class Emulator(Endpoint):
         return {
             **kept,
             **QUIET,
+            # The account's root, when IAM is enforced.
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "HOME": folder,
             "TMPDIR": folder,
@@ -154,6 +156,10 @@ class Emulator(Endpoint):
     def faults(self) -> list[dict[str, Any]]:
         """The faults in force, each with its number of hits."""
         return self._request("GET", "/_sealift/faults")["faults"]
+
+    def asked(self, *, forget: bool = False) -> list[dict[str, str]]:
+        """What callers needed while IAM was enforced: caller, action and resource, each once; forget begins anew."""
+        return self._request("DELETE" if forget else "GET", "/_sealift/asked")["asked"]
 
     def clear_faults(self) -> None:
         self._request("DELETE", "/_sealift/faults")

@@ -36,15 +36,19 @@ class Settings:
     """How long it takes until every request obeys a changed resource policy, and its reading shows the change."""
     policy_change_seconds: float = 15.0
     """How long after a change of a resource policy the next one is refused."""
+    encryption_change_seconds: float = 6 * 3600.0
+    """How long after a change of a table's key, from the fourth in a day on, the next one is refused."""
     mapping_stop_seconds: float = 0.5
     """How long a mapping is Disabling, and goes on delivering; not less than transition_seconds."""
+    enforce_iam: bool = False
+    """Whether every caller needs what it does allowed by its policies. The tests' own keys are the account's root."""
 
     def with_changes(self, changes: dict[str, Any]) -> Self:
         known = {field.name for field in fields(self)}
         unknown = sorted(set(changes) - known)
         if unknown:
             raise ValueError(f"unknown setting {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-        return replace(self, **{name: float(value) for name, value in changes.items()})
+        return replace(self, **{name: type(getattr(self, name))(value) for name, value in changes.items()})
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -16,6 +16,8 @@ class State:
         self.settings = Settings()
         self.transitions = Transitions()
         self.faults = Faults()
+        self.asked: set[tuple[str, str, str]] = set()
+        """Who needed which action on which resource, while IAM is enforced."""
         self.stream_lock = threading.RLock()
         """The streams' records are written by the event loop and read by the mappings' threads."""
 
@@ -26,6 +28,7 @@ class State:
         self.settings = self.initial
         self.transitions.clear()
         self.faults.clear()
+        self.asked.clear()
 
 
 STATE = State()

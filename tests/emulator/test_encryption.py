@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.emulator.aws import Cloud
+from tests.emulator.aws import Cloud, wait_until
 
 MANAGED = "alias/aws/dynamodb"
 
@@ -117,23 +117,106 @@ def test_a_key_that_cannot_be_used_is_refused(cloud: Cloud, make: Callable[[Clou
     assert "SSEDescription" not in cloud.describe()
 
 
-def test_a_key_is_changed_in_place(slow_cloud: Cloud) -> None:
+def _change(cloud: Cloud, specification: dict[str, Any]) -> dict[str, Any]:
+    answer = cloud.dynamodb.update_table(TableName=cloud.name, SSESpecification=specification)
+    description: dict[str, Any] = answer["TableDescription"]
+    return description
+
+
+def _states(cloud: Cloud) -> list[tuple[str | None, str | None]]:
+    """The status and the key that are shown one after the other until the change is over."""
+    seen: list[tuple[str | None, str | None]] = []
+
+    def over() -> bool:
+        description = cloud.describe()
+        assert description["TableStatus"] == "ACTIVE"
+        sse = description.get("SSEDescription", {})
+        state = (sse.get("Status"), sse.get("KMSMasterKeyArn"))
+        if seen[-1:] != [state]:
+            seen.append(state)
+        return state[0] != "UPDATING"
+
+    wait_until(over)
+    return seen
+
+
+def test_a_key_is_changed_in_place_and_the_table_stays_active(slow_cloud: Cloud) -> None:
+    cloud = slow_cloud
+    first, second = _key(cloud)["Arn"], _key(cloud)["Arn"]
+    cloud.table()
+    answer = _change(cloud, _with_key(first))
+    assert (answer["TableStatus"], answer["SSEDescription"]) == ("ACTIVE", {"Status": "UPDATING"})
+    assert _states(cloud) == [("UPDATING", None), ("UPDATING", first), ("ENABLED", first)]
+    answer = _change(cloud, _with_key(second))
+    assert answer["SSEDescription"] == {"Status": "UPDATING", "SSEType": "KMS", "KMSMasterKeyArn": first}
+    assert _states(cloud) == [("UPDATING", first), ("UPDATING", second), ("ENABLED", second)]
+    _change(cloud, {"Enabled": False})
+    assert _states(cloud) == [("UPDATING", second), ("UPDATING", None), (None, None)]
+
+
+def test_while_a_key_changes_no_other_may_and_the_table_is_not_deleted(slow_cloud: Cloud) -> None:
     cloud = slow_cloud
     cloud.emulator.configure(transition_seconds=2)
-    first, second = _key(cloud), _key(cloud)
-    cloud.table(SSESpecification=_with_key(first["KeyId"]))
-    answer = cloud.dynamodb.update_table(TableName=cloud.name, SSESpecification=_with_key(second["KeyId"]))
-    assert answer["TableDescription"]["SSEDescription"]["Status"] == "UPDATING"
-    cloud.wait_active()
-    description = cloud.describe()["SSEDescription"]
-    assert (description["Status"], description["KMSMasterKeyArn"]) == ("ENABLED", second["Arn"])
+    first, second = _key(cloud)["Arn"], _key(cloud)["Arn"]
+    cloud.table()
+    _change(cloud, _with_key(first))
+    _change(cloud, _with_key(first))
+    busy = "Server-Side Encryption is still being updated"
+    for call in (
+        lambda: _change(cloud, _with_key(second)),
+        lambda: _change(cloud, {"Enabled": False}),
+        lambda: cloud.dynamodb.delete_table(TableName=cloud.name),
+    ):
+        with pytest.raises(cloud.dynamodb.exceptions.ResourceInUseException, match=busy):
+            call()
+    cloud.put("a")
+    assert _states(cloud)[-1] == ("ENABLED", first)
+
+
+def test_only_the_arn_of_the_present_key_is_no_change(cloud: Cloud) -> None:
+    key = _key(cloud)
+    cloud.table(SSESpecification=_with_key(key["Arn"]))
     with pytest.raises(ClientError, match="Table is already encrypted with given KMSMasterKeyId"):
-        cloud.dynamodb.update_table(TableName=cloud.name, SSESpecification=_with_key(second["Arn"]))
-    cloud.dynamodb.update_table(TableName=cloud.name, SSESpecification={"Enabled": False})
-    cloud.wait_active()
-    assert "SSEDescription" not in cloud.describe()
+        _change(cloud, _with_key(key["Arn"]))
+    assert _change(cloud, _with_key(key["KeyId"]))["SSEDescription"]["Status"] == "UPDATING"
+    cloud.table(f"{cloud.name}-default")
     with pytest.raises(ClientError, match="Table is already encrypted by default"):
-        cloud.dynamodb.update_table(TableName=cloud.name, SSESpecification={"Enabled": False})
+        cloud.dynamodb.update_table(TableName=f"{cloud.name}-default", SSESpecification={"Enabled": False})
+
+
+def test_the_changes_of_a_day_are_limited(cloud: Cloud) -> None:
+    """Four are free, one more is when six hours have passed, and the way back to AWS's own key always is."""
+    keys = [_key(cloud)["Arn"], _key(cloud)["Arn"]]
+    cloud.table()
+    for number in range(4):
+        _change(cloud, _with_key(keys[number % 2]))
+    limit = r"Encryption mode changes are limited in the 24h window .* Number of updates today: 4\. .* made at .*Z\."
+    for refused in (keys[0], "alias/no-such-alias"):
+        with pytest.raises(cloud.dynamodb.exceptions.LimitExceededException, match=limit):
+            _change(cloud, _with_key(refused))
+    assert cloud.describe()["SSEDescription"]["KMSMasterKeyArn"] == keys[1]
+    _change(cloud, {"Enabled": False})
+    with pytest.raises(cloud.dynamodb.exceptions.LimitExceededException, match="Number of updates today: 5"):
+        _change(cloud, _with_key(keys[0]))
+    cloud.emulator.configure(encryption_change_seconds=0)
+    _change(cloud, _with_key(keys[0]))
+    assert cloud.describe()["SSEDescription"]["KMSMasterKeyArn"] == keys[0]
+
+
+def test_a_key_that_is_refused_counts_for_nothing(cloud: Cloud) -> None:
+    cloud.table()
+    for _unused in range(5):
+        with pytest.raises(ClientError, match="is not found"):
+            _change(cloud, _with_key("alias/no-such-alias"))
+    _change(cloud, _with_key(_key(cloud)["Arn"]))
+
+
+def test_a_global_table_gets_no_key_without_one_for_each_replica(cloud: Cloud) -> None:
+    cloud.table()
+    cloud.dynamodb.update_table(TableName=cloud.name, ReplicaUpdates=[{"Create": {"RegionName": "us-east-1"}}])
+    with pytest.raises(ClientError, match="can only be updated through ReplicaUpdates"):
+        _change(cloud, _with_key(_key(cloud)["Arn"]))
+    _change(cloud, _with_key(None))
 
 
 def test_a_change_of_key_comes_alone(cloud: Cloud) -> None:

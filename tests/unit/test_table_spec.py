@@ -9,7 +9,6 @@ import pytest
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import (
     create_arguments,
-    differences,
     override,
     readable,
     spec_of,
@@ -174,17 +173,6 @@ def test_an_index_on_an_attribute_that_nothing_defines_is_refused() -> None:
     definition = [{"AttributeName": "state", "AttributeType": "N"}]
     spec = override(spec_of(description(), ()), {"GlobalSecondaryIndexes": [index], "AttributeDefinitions": definition})
     assert dict(spec.attributes)["state"] == "N"
-
-
-def test_differences_name_each_setting_with_both_values() -> None:
-    wanted = spec_of(description(), TAGS)
-    actual = spec_of(description(DeletionProtectionEnabled=True), ())
-
-    assert differences(wanted, wanted) == []
-    assert differences(wanted, actual) == [
-        {"setting": "deletion_protection", "wanted": False, "actual": True},
-        {"setting": "tags", "wanted": {"team": "a"}, "actual": {}},
-    ]
 
 
 def test_a_description_in_another_order_is_the_same_table() -> None:

@@ -15,7 +15,7 @@ from tests.emulator.esm.batch import Record
 from tests.emulator.esm.configuration import Configuration
 from tests.emulator.esm.lane import Lane
 from tests.emulator.esm.progress import Progress
-from tests.emulator.patches import streams
+from tests.emulator.patches import permissions, streams
 from tests.emulator.state import STATE
 
 # "Lambda polls shards in your DynamoDB stream for records at a base rate of four times per second."
@@ -86,6 +86,10 @@ class Poller:
                 self._end_lanes()
                 self._progress.resume(position)
                 self._next = position
+            if action := permissions.may_read(self._mapping.function, self._mapping.source):
+                self._report(f"PROBLEM: the function's role may not perform {action} on the stream")
+                self._stopped.wait(_POLL_SECONDS)
+                continue
             read = self._read()
             if read:
                 reporting.count_events(self._mapping, "PolledEventCount", read)

@@ -16,6 +16,7 @@ from ministack.services import cloudwatch, lambda_svc, sqs
 
 from tests.emulator.esm.batch import Record
 from tests.emulator.esm.configuration import Configuration
+from tests.emulator.patches import permissions
 
 _SHARD = "shardId-00000000000000000000-00000000"
 
@@ -43,7 +44,8 @@ def give_up(
     if mapping.destination is None:
         return
     queue = sqs._queue_by_arn(mapping.destination)
-    if queue is None:
+    if queue is None or not permissions.role_allows(mapping.function, "sqs:SendMessage", mapping.destination):
+        count_events(mapping, "DestinationDeliveryFailures", 1)
         return
     body = json.dumps(_message(mapping, records, condition, invocations, result))
     now = time.time()

@@ -10,19 +10,25 @@ import asyncio
 
 from tests.emulator.patches import (
     alarms,
+    autoscaling,
     backups,
     callers,
     consumption,
+    dax,
     gateway,
     kms,
     lambda_workers,
     mappings,
+    needs,
     parameters,
     partiql,
+    permissions,
     policies,
     reads,
     settings,
+    simulation,
     streams,
+    table_settings,
     tables,
     tagging,
     ttl,
@@ -34,8 +40,21 @@ from tests.emulator.transitions import tick
 
 def apply() -> asyncio.Future[None]:
     """Puts every patch in place; what is returned keeps time until it is cancelled."""
-    dynamodb = (tables, ttl, backups, policies, streams, reads, writes, consumption, partiql)
+    dynamodb = (
+        tables,
+        table_settings,
+        autoscaling,
+        ttl,
+        backups,
+        policies,
+        streams,
+        reads,
+        writes,
+        consumption,
+        partiql,
+    )
     functions = (callers, lambda_workers, mappings)
-    for patch in (kms, *dynamodb, *functions, alarms, parameters, tagging, gateway, settings):
+    access = (needs, permissions, simulation)
+    for patch in (kms, *dynamodb, *functions, *access, alarms, parameters, tagging, dax, gateway, settings):
         patch.apply()
     return asyncio.ensure_future(tick(STATE.transitions.settle, ttl.expire_items, alarms.evaluate_all))

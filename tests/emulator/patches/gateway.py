@@ -15,7 +15,7 @@ from ministack.core.router import detect_service
 
 from tests.emulator.answers import Answer, refusal
 from tests.emulator.faults import Call, Rule
-from tests.emulator.patches import callers, mappings, settings, streams
+from tests.emulator.patches import callers, mappings, permissions, settings, streams
 from tests.emulator.patches.requests import held_back, refuses, table_names, with_unprocessed
 from tests.emulator.state import STATE
 
@@ -33,6 +33,8 @@ async def administer(path: str, method: str, body: bytes) -> Answer | None:
         return await _other_admin(path, method, body)
     try:
         data = json.loads(body) if body else {}
+        if path == "/_sealift/asked":
+            return _plain(200, {"asked": permissions.asked(forget=method == "DELETE")})
         return _plain(200, _administered(method, path.removeprefix("/_sealift/"), data))
     except (ValueError, TypeError, KeyError) as error:
         return _plain(400, {"message": str(error)})
@@ -72,6 +74,8 @@ async def dispatch(
     method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]], request_id: str
 ) -> Answer:
     STATE.transitions.settle()
+    if STATE.settings.enforce_iam and (answer := permissions.refused(method, path, headers, body, query, request_id)):
+        return answer
     if not STATE.faults:
         return await _dispatch(method, path, headers, body, query, request_id)
 

@@ -12,7 +12,7 @@ from typing import Any
 from ministack.services import dynamodb
 
 from tests.emulator.answers import Answer, content, refusal, with_content
-from tests.emulator.patches import backups, kms, policies
+from tests.emulator.patches import backups, encryption, policies, table_settings
 from tests.emulator.state import STATE
 
 STREAM_STARTING = "_stream_starting"
@@ -22,7 +22,6 @@ _create_table = dynamodb._create_table
 _update_table = dynamodb._update_table
 _delete_table = dynamodb._delete_table
 _table_description = dynamodb._table_description
-_update_continuous_backups = dynamodb._update_continuous_backups
 
 _IN_USE = "Attempt to change a resource which is still in use: Table is being {verb}: {name}"
 _VERBS = {"CREATING": "created", "UPDATING": "updated", "DELETING": "deleted"}
@@ -34,7 +33,6 @@ def apply() -> None:
     dynamodb._update_table = update_table
     dynamodb._delete_table = delete_table
     dynamodb._table_description = table_description
-    dynamodb._update_continuous_backups = update_continuous_backups
 
 
 def table_of(data: dict[str, Any]) -> Any:
@@ -45,15 +43,18 @@ def create_table(data: dict[str, Any]) -> Answer:
     existing = table_of(data)
     if existing and existing["TableStatus"] == "CREATING":
         return in_use(existing)
-    data, refused = _with_key_arn(data)
+    refused = encryption.refused_creation(data)
     if refused and not existing:
         return refused
+    data = encryption.with_key_arn(data)
     answer: Answer = _create_table(data)
     if answer[0] != 200:
         return answer
     table = table_of(data)
-    _encrypt(table, data.get("SSESpecification"))
+    encryption.begin(table, data.get("SSESpecification"))
     table[_WARM] = data.get("WarmThroughput")
+    for index in table["GlobalSecondaryIndexes"]:
+        _set_index_limits(index, index)
     if _streams(table):
         table[STREAM_STARTING] = True
     if data.get("ResourcePolicy"):
@@ -67,19 +68,18 @@ def update_table(data: dict[str, Any]) -> Answer:
         return _update_table(data)
     if table["TableStatus"] != "ACTIVE":
         return in_use(table)
-    data, refused = _with_key_arn(data)
-    refused = refused or _stream_refusal(table, data) or _encryption_refusal(table, data)
-    if refused:
+    if refused := _stream_refusal(table, data) or encryption.refused_change(table, data) or _index_refusal(data):
         return refused
-    streamed = _streams(table)
+    data = encryption.with_key_arn(data)
+    streamed, key = _streams(table), table.get("SSEDescription")
     answer: Answer = _update_table(data)
     if answer[0] != 200:
         return answer
-    table[_WARM] = data.get("WarmThroughput") or table.get(_WARM)
+    _update_indexes(table, data)
     if "SSESpecification" in data:
-        _encrypt(table, data["SSESpecification"])
-        if table.get("SSEDescription"):
-            table["SSEDescription"]["Status"] = "UPDATING"
+        encryption.begin_change(table, key, data["SSESpecification"])
+        return with_content(answer, {**content(answer), "TableDescription": table_description(table["TableName"])})
+    table[_WARM] = data.get("WarmThroughput") or table.get(_WARM)
     if _streams(table) and not streamed:
         table[STREAM_STARTING] = True
     return _begin(answer, table, "UPDATING", lambda: _settle(table))
@@ -91,6 +91,8 @@ def delete_table(data: dict[str, Any]) -> Answer:
         return _delete_table(data)
     if table["TableStatus"] in ("CREATING", "UPDATING"):
         return in_use(table)
+    if encryption.is_changing(table):
+        return encryption.busy()
     if refused := backups.refused_deletion(table):
         return refused
     if table.get("DeletionProtectionEnabled"):
@@ -107,6 +109,7 @@ def delete_table(data: dict[str, Any]) -> Answer:
     def gone() -> None:
         if dynamodb._tables.get(name) is table:
             policies.forget(table["TableArn"])
+            table_settings.forget(name)
             backups.keep_deleted(table)
             _delete_table({"TableName": name})
 
@@ -122,8 +125,6 @@ def _begin(answer: Answer, table: dict[str, Any], status: str, end: Callable[[],
 def _settle(table: dict[str, Any]) -> None:
     table["TableStatus"] = "ACTIVE"
     table.pop(STREAM_STARTING, None)
-    if table.get("SSEDescription"):
-        table["SSEDescription"]["Status"] = "ENABLED"
 
 
 def in_use(table: dict[str, Any]) -> Answer:
@@ -153,64 +154,52 @@ def _stream_refusal(table: dict[str, Any], data: dict[str, Any]) -> Answer | Non
     return refusal("ValidationException", text)
 
 
-def _encryption_refusal(table: dict[str, Any], data: dict[str, Any]) -> Answer | None:
-    wanted = data.get("SSESpecification")
-    if wanted is None:
+def _index_refusal(data: dict[str, Any]) -> Answer | None:
+    """ "You can create or delete only one global secondary index per UpdateTable operation." """
+    updates = [kind for update in data.get("GlobalSecondaryIndexUpdates") or [] for kind in update]
+    if len([kind for kind in updates if kind != "Update"]) <= 1:
         return None
-    others = set(data) - {"TableName", "SSESpecification", "AttributeDefinitions"}
-    present = (table.get("SSEDescription") or {}).get("KMSMasterKeyArn")
-    if others:
-        text = "Server-Side Encryption modification must be the only operation in the request"
-    elif not wanted.get("Enabled"):
-        if present:
-            return None
-        text = "Table is already encrypted by default"
-    elif present == (wanted.get("KMSMasterKeyId") or kms.managed_key_arn()):
-        text = (
-            "Table is already encrypted with given KMSMasterKeyId. "
-            "Use KMSMasterKeyId parameter if you want to change Master Key"
-        )
-    else:
-        return None
-    return refusal("ValidationException", _INVALID + text)
+    text = "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
+    return refusal("LimitExceededException", text)
 
 
-def _with_key_arn(data: dict[str, Any]) -> tuple[dict[str, Any], Answer | None]:
-    """The request with its key's id or alias resolved, as DynamoDB does once and for all."""
-    wanted = data.get("SSESpecification") or {}
-    reference = wanted.get("KMSMasterKeyId")
-    if not wanted.get("Enabled"):
-        member = next((name for name in ("SSEType", "KMSMasterKeyId") if wanted.get(name)), None)
-        text = f"{_INVALID}{member} can not be specified if Enabled is false"
-        return data, refusal("ValidationException", text) if member else None
-    if not reference:
-        return data, None
-    if wanted.get("SSEType") != "KMS":
-        return data, refusal("ValidationException", f"{_INVALID}SSEType KMS is required if KMSMasterKeyId is specified")
-    arn, refused = kms.table_key(reference)
-    return {**data, "SSESpecification": {**wanted, "KMSMasterKeyId": arn}}, refused
+def _update_indexes(table: dict[str, Any], data: dict[str, Any]) -> None:
+    """What ministack keeps of an index's change is its provisioned throughput only."""
+    asked = {name: more for update in data.get("GlobalSecondaryIndexUpdates") or [] for name, more in _changed(update)}
+    for index in table["GlobalSecondaryIndexes"]:
+        _set_index_limits(index, asked.get(index["IndexName"], {}))
+        if data.get("BillingMode") == "PAY_PER_REQUEST":
+            index["ProvisionedThroughput"] = {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0}
+        if data.get("BillingMode") == "PROVISIONED":
+            index.pop("OnDemandThroughput", None)
+    if data.get("BillingMode") == "PROVISIONED":
+        table.pop("OnDemandThroughput", None)
 
 
-def _encrypt(table: dict[str, Any], wanted: dict[str, Any] | None) -> None:
-    if not (wanted or {}).get("Enabled"):
-        # A table without a description has a key that AWS owns.
-        table["SSEDescription"] = None
-        return
-    arn = (wanted or {}).get("KMSMasterKeyId") or kms.managed_key_arn()
-    table["SSEDescription"] = {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": arn}
+def _changed(update: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(about["IndexName"], about) for kind, about in update.items() if kind in ("Create", "Update")]
 
 
-def inaccessible_key(table: dict[str, Any]) -> Answer | None:
-    """The refusal of a table's data while its key cannot be used."""
-    arn = (table.get("SSEDescription") or {}).get("KMSMasterKeyArn")
-    key = kms.resolve_key(arn) if arn else None
-    return kms.unusable(key) if key else None
+def _set_index_limits(index: dict[str, Any], asked: dict[str, Any]) -> None:
+    if asked.get("OnDemandThroughput"):
+        unlimited = {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1}
+        index["OnDemandThroughput"] = {**unlimited, **asked["OnDemandThroughput"]}
+    if asked.get("WarmThroughput"):
+        index[_WARM] = asked["WarmThroughput"]
+    index.pop("WarmThroughput", None)
 
 
 def table_description(name: str) -> dict[str, Any]:
     table = dynamodb._tables[name]
     description: dict[str, Any] = _table_description(name)
-    description["WarmThroughput"] = _warm_throughput(table)
+    on_demand = table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    description["WarmThroughput"] = _warm_throughput(table, on_demand)
+    if description.get("GlobalSecondaryIndexes"):
+        description["GlobalSecondaryIndexes"] = [
+            {name: value for name, value in index.items() if name != _WARM}
+            | {"WarmThroughput": _warm_throughput(index, on_demand)}
+            for index in description["GlobalSecondaryIndexes"]
+        ]
     if not _streams(table):
         description.pop("StreamSpecification", None)
     if table.get("LatestStreamArn"):
@@ -219,27 +208,19 @@ def table_description(name: str) -> dict[str, Any]:
     if table["TableStatus"] == "CREATING":
         indexes = description.get("GlobalSecondaryIndexes") or []
         description["GlobalSecondaryIndexes"] = [{**index, "IndexStatus": "CREATING"} for index in indexes]
-    if table["TableStatus"] == "ACTIVE" and inaccessible_key(table):
+    if table["TableStatus"] == "ACTIVE" and encryption.inaccessible_key(table):
         description["TableStatus"] = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
     return description
 
 
-def _warm_throughput(table: dict[str, Any]) -> dict[str, Any]:
-    if table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST":
+def _warm_throughput(of: dict[str, Any], on_demand: bool) -> dict[str, Any]:
+    """That of a table, or of an index of one."""
+    if on_demand:
         least = {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000}
     else:
-        provisioned = table["ProvisionedThroughput"]
+        provisioned = of["ProvisionedThroughput"]
         least = {
             "ReadUnitsPerSecond": provisioned["ReadCapacityUnits"],
             "WriteUnitsPerSecond": provisioned["WriteCapacityUnits"],
         }
-    return {**least, **(table.get(_WARM) or {}), "Status": "ACTIVE"}
-
-
-def update_continuous_backups(data: dict[str, Any]) -> Answer:
-    table = table_of(data)
-    if table and table["TableStatus"] == "CREATING":
-        name = table["TableName"]
-        text = f"Backups are being enabled for the table: {name}. Please retry later"
-        return refusal("ContinuousBackupsUnavailableException", text)
-    return _update_continuous_backups(data)
+    return {**least, **(of.get(_WARM) or {}), "Status": "ACTIVE"}

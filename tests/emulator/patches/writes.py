@@ -11,8 +11,8 @@ from ministack.services import dynamodb
 from tests.emulator.answers import Answer, content, refusal, with_content
 from tests.emulator.patches import authorization
 from tests.emulator.patches.callers import Caller, caller_of
+from tests.emulator.patches.encryption import inaccessible_key
 from tests.emulator.patches.requests import tables_of
-from tests.emulator.patches.tables import inaccessible_key
 
 _handle_request = dynamodb.handle_request
 

@@ -1,0 +1,202 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A section of the plan: who needs which permissions, and whether they are there.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.access_key import key_access
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import identity
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import ACCESS_DENIED, SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.operator_policy import (
+    Question,
+    actions_by_stage,
+    policies,
+    principal_name,
+    questions,
+    trust,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.operator_targets import Migration
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at, table_arn_at
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_facts import Facts
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_section import Section
+from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer import parse_pointers
+from ansible_collections.sealift.dynamodb.plugins.module_utils.preflight import (
+    Answers,
+    Denial,
+    Principal,
+    ask,
+    principal_of,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
+
+_MOST_NAMED = 12
+
+
+def access_section(module: AnsibleAWSModule, facts: Facts) -> Section:
+    """Return the policies that the migration takes, and what IAM and the key's policy say of them."""
+    principals = _principals(module)
+    migration = _migration(module, facts, principals[Side.SOURCE])
+    answers = _answers(module, migration, principals)
+    key = key_access(module, facts, migration, principals)
+    documents = policies(migration)
+    refusal = _refusal(facts.source["TableName"], principals, answers)
+    return Section(
+        "access",
+        {
+            "policies": documents,
+            "trust": trust(migration),
+            "actions": actions_by_stage(migration),
+            "preflight": [_preflight(principals[side], side, answer) for side, answer in answers.items()],
+            "refusal": refusal,
+            "key": key.data,
+        },
+        lines=(*_lines(documents, principals, answers), *key.lines),
+        problems=(*([f"permissions: {refusal}"] if refusal else []), *key.problems),
+    )
+
+
+def explain_denied(module: AnsibleAWSModule, error: SealiftError) -> SealiftError:
+    """Complete an error about a permission by all the others that IAM says are missing."""
+    if error.code not in ACCESS_DENIED:
+        return error
+    try:
+        principals = _principals(module)
+        migration = _named_migration(module, principals[Side.SOURCE])
+        answers = _answers(module, migration, principals)
+    except SealiftError:
+        # Who may not even ask who he is has been told the first thing that is missing.
+        return error
+    refusal = _refusal(module.params["source"], principals, answers)
+    return SealiftError(f"{error} {refusal}".strip(), error.code) if refusal else error
+
+
+def _principals(module: AnsibleAWSModule) -> dict[Side, Principal]:
+    """Return the caller, and the role that the caller takes on in the target's account."""
+    caller = principal_of(client_at(module, Side.SOURCE, "sts"), client_at(module, Side.SOURCE, "iam"))
+    role = module.params.get("target_role_arn")
+    return {Side.SOURCE: caller} | ({Side.TARGET: Principal(role, role)} if role else {})
+
+
+def _migration(module: AnsibleAWSModule, facts: Facts, caller: Principal) -> Migration:
+    own = [_key_of(facts.source), _key_of(facts.journal_table)]
+    clones = [facts.key.arn, _key_of(facts.target)]
+    described = [(Side.SOURCE, arn) for arn in own] + [(Side.TARGET, arn) for arn in clones]
+    return Migration(
+        source_arn=facts.source_arn,
+        target_arn=facts.target_arn,
+        journal=facts.journal,
+        target_role_arn=module.params.get("target_role_arn"),
+        source_keys=_customers(own, facts),
+        target_keys=_customers(clones, facts),
+        described_keys=tuple(dict.fromkeys((side, arn) for side, arn in described if arn)),
+        pointers=tuple(parse_pointers(module.params["pointers"] or [])),
+        caller_arn=caller.arn,
+        application_roles=tuple(module.params["application_roles"] or ()),
+    )
+
+
+def _named_migration(module: AnsibleAWSModule, caller: Principal) -> Migration:
+    """Return a migration as far as its names tell."""
+    account, partition = identity(module)
+    region = client_at(module, Side.SOURCE, "dynamodb").meta.region_name
+    source_arn = f"arn:{partition}:dynamodb:{region}:{account}:table/{module.params['source']}"
+    return Migration(
+        source_arn=source_arn,
+        target_arn=table_arn_at(module, Side.TARGET, source_arn, module.params["target"]),
+        journal=module.params["journal"],
+        target_role_arn=module.params.get("target_role_arn"),
+        pointers=tuple(parse_pointers(module.params["pointers"] or [])),
+        caller_arn=caller.arn,
+    )
+
+
+def _key_of(table: dict[str, Any] | None) -> str | None:
+    return (table or {}).get("SSEDescription", {}).get("KMSMasterKeyArn")
+
+
+def _customers(arns: Iterable[str | None], facts: Facts) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(arn for arn in arns if arn and arn in facts.customer_keys))
+
+
+def _answers(module: AnsibleAWSModule, migration: Migration, principals: dict[Side, Principal]) -> dict[Side, Answers]:
+    asked = questions(migration)
+    return {
+        side: ask(client_at(module, side, "iam"), principal, [each for each in asked if each.principal is side])
+        for side, principal in principals.items()
+    }
+
+
+def _preflight(principal: Principal, side: Side, answers: Answers) -> dict[str, Any]:
+    return {
+        "principal": principal_name(side),
+        "arn": principal.arn or principal.caller,
+        "looked": not answers.unseen,
+        "reason": answers.unseen,
+        "denied": [
+            {
+                "action": denial.question.action,
+                "resource": denial.question.resource,
+                "stages": list(denial.question.stages),
+                "optional": denial.question.optional,
+                "explicit": denial.explicit,
+            }
+            for denial in answers.denied
+        ],
+    }
+
+
+def _lines(
+    documents: list[dict[str, Any]], principals: dict[Side, Principal], answers: dict[Side, Answers]
+) -> list[str]:
+    lines = [f"permissions: the policies {', '.join(each['name'] for each in documents)} allow every stage"]
+    for side, answer in answers.items():
+        arn = principals[side].arn or principals[side].caller
+        if answer.unseen:
+            lines.append(f"permissions: could not look whether {arn} has them, since {answer.unseen}")
+        elif not _musts(answer):
+            lines.append(f"permissions: {arn} has them, as far as IAM's simulator sees")
+        lines += [
+            f"permissions: {arn} may not perform {_text(denial.question)}: {denial.question.optional}"
+            for denial in answer.denied
+            if denial.question.optional
+        ]
+    return lines
+
+
+def _musts(answers: Answers) -> list[Denial]:
+    return [denial for denial in answers.denied if not denial.question.optional]
+
+
+def _text(question: Question) -> str:
+    return f"{question.action} on {question.resource} ({', '.join(question.stages)})"
+
+
+def _refusal(table: str, principals: dict[Side, Principal], answers: dict[Side, Answers]) -> str:
+    """Say what is missing and what to do about it; empty where nothing is known to be."""
+    texts = []
+    for side, answer in answers.items():
+        missing = _musts(answer)
+        if missing:
+            named = [_text(denial.question) for denial in missing[:_MOST_NAMED]]
+            more = len(missing) - len(named)
+            rest = f"; and {more} more, which the plan's access.preflight lists" if more else ""
+            texts.append(f"{principals[side].arn} may not perform {'; '.join(named)}{rest}.")
+    if not texts:
+        return ""
+    explicit = any(denial.explicit for answer in answers.values() for denial in _musts(answer))
+    forbidden = "At least one of them is denied explicitly, and that denial has to go. " if explicit else ""
+    return (
+        f"Table {table} can't be migrated with these permissions: {' '.join(texts)} Nothing was created and nothing "
+        f"was changed. {forbidden}Attach the policies that the plan returns (access.policies; -e "
+        "operator_policy_path=FOLDER writes each into a file) and run the same command again, or with -e "
+        "preflight=false if IAM's simulator is wrong about it."
+    )

@@ -1,0 +1,259 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the operator of a migration needs of AWS: every action of every stage, and what it is done to.
+
+Actions, resource types and condition keys are those of the Service Authorization Reference:
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
+from ansible_collections.sealift.dynamodb.plugins.module_utils.operator_targets import (
+    Condition,
+    Migration,
+    Target,
+    targets,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer import Kind, Pointer
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
+
+STAGES = (
+    *("plan", "stream", "clone", "replicate", "seed", "verify"),
+    *("cutover", "rollback", "retire", "abandon", "rekey", "status"),
+)
+
+_REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_"
+
+# Actions that AWS can't allow for one resource only, with the page that says so.
+WITHOUT_RESOURCE = {
+    "cloudwatch:GetMetricData": f"{_REFERENCE}amazoncloudwatch.html",
+    "dynamodb:ListBackups": f"{_REFERENCE}amazondynamodb.html",
+    "lambda:CreateEventSourceMapping": f"{_REFERENCE}awslambda.html",
+    "lambda:ListEventSourceMappings": f"{_REFERENCE}awslambda.html",
+    "logs:DescribeLogGroups": f"{_REFERENCE}amazoncloudwatchlogs.html",
+    "sqs:ListQueues": f"{_REFERENCE}amazonsqs.html",
+    "ssm:DescribeParameters": f"{_REFERENCE}awssystemsmanager.html",
+    "tag:GetResources": f"{_REFERENCE}amazonresourcegrouptaggingapi.html",
+}
+
+# "At a minimum, DynamoDB requires the following permissions on a customer managed key":
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+# The simulator takes no wildcards, so the ones of that page are spelled out.
+KEY_ACTIONS = (
+    *("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"),
+    *("kms:ReEncryptFrom", "kms:ReEncryptTo"),
+)
+GRANT = "kms:CreateGrant"
+
+
+@dataclass(frozen=True)
+class Need:
+    """Actions that some stages can't do without.
+
+    :param optional: what is left out, or only needed in some cases, without them; empty where they are a must.
+    """
+
+    stages: tuple[str, ...]
+    actions: tuple[str, ...]
+    target: Target
+    optional: str = ""
+
+
+class _Row(NamedTuple):
+    """Actions of one service that some stages do to some kinds of things.
+
+    :param stages: names of stages, or of groups of them.
+    :param kinds: names that targets() knows.
+    """
+
+    stages: str
+    kinds: str
+    service: str
+    operations: str
+    optional: str = ""
+
+
+_GROUPS = {
+    "every": STAGES,
+    "forwards": ("plan", "stream", "clone", "replicate", "seed", "verify"),
+    "moves": ("cutover", "rollback"),
+    "ends": ("retire", "abandon"),
+    "deploys": ("replicate", "cutover"),
+    "changes": ("stream", "clone", "replicate", "seed", "verify", "cutover", "rollback", "retire", "abandon"),
+}
+
+_ROWS = (
+    # The tables and the journal.
+    _Row("every", "source target journal", "dynamodb", "DescribeTable"),
+    _Row("every", "journal", "dynamodb", "GetItem Query"),
+    _Row("changes", "journal", "dynamodb", "ConditionCheckItem DeleteItem PutItem UpdateItem"),
+    _Row("stream clone replicate cutover", "journal", "dynamodb", "CreateTable TagResource UpdateContinuousBackups"),
+    _Row("forwards", "target", "dynamodb", "Scan"),
+    _Row("stream", "source", "dynamodb", "UpdateTable"),
+    _Row("stream", "source_stream", "dynamodb", "DescribeStream"),
+    _Row("cutover", "target", "dynamodb", "UpdateTable"),
+    _Row("cutover", "target_stream", "dynamodb", "DescribeStream"),
+    _Row("clone", "source target", "dynamodb", "ListTagsOfResource"),
+    _Row("clone", "target", "dynamodb", "CreateTable TagResource"),
+    _Row(
+        "clone",
+        "source",
+        "dynamodb",
+        "DescribeContinuousBackups DescribeContributorInsights DescribeKinesisStreamingDestination DescribeTimeToLive "
+        "GetResourcePolicy",
+    ),
+    _Row("seed", "source", "dynamodb", "BatchGetItem Scan"),
+    _Row("seed verify", "target", "dynamodb", "BatchWriteItem"),
+    _Row("verify moves", "source target", "dynamodb", "BatchGetItem GetItem"),
+    _Row("verify", "source", "dynamodb", "Scan"),
+    _Row("seed verify moves", "source_stream", "dynamodb", "DescribeStream GetRecords GetShardIterator"),
+    _Row("moves", "target_stream", "dynamodb", "DescribeStream GetRecords GetShardIterator"),
+    _Row("verify moves", "source target", "dynamodb", "DescribeTimeToLive"),
+    # A fence is probed by writes that can't succeed, and what slipped through it is written to the new table.
+    _Row("moves", "source target", "dynamodb", "DeleteItem PutItem UpdateItem UpdateTimeToLive"),
+    _Row("moves", "source target", "dynamodb", "DeleteResourcePolicy GetResourcePolicy PutResourcePolicy"),
+    _Row("status ends", "source target", "dynamodb", "GetResourcePolicy"),
+    _Row("abandon", "source", "dynamodb", "DeleteResourcePolicy PutResourcePolicy"),
+    _Row("retire", "source", "dynamodb", "CreateBackup DeleteTable DescribeContinuousBackups UpdateTable"),
+    _Row("retire", "source_backups", "dynamodb", "DescribeBackup"),
+    _Row("retire", "all_of_source", "dynamodb", "ListBackups"),
+    _Row("retire", "target", "dynamodb", "UpdateTable"),
+    _Row("abandon", "source", "dynamodb", "UpdateTable"),
+    _Row("abandon", "target", "dynamodb", "DeleteTable UpdateTable"),
+    _Row("ends", "all_of_source", "cloudwatch", "GetMetricData"),
+    _Row("ends", "all_of_target", "cloudwatch", "GetMetricData"),
+    _Row("rekey", "source", "dynamodb", "UpdateTable"),
+    _Row("every", "target_role", "sts", "AssumeRole"),
+    # The keys.
+    _Row("forwards rekey", "described_keys", "kms", "DescribeKey"),
+    # What the replication is made of.
+    _Row("forwards moves ends status", "all_of_homes", "lambda", "ListEventSourceMappings"),
+    _Row("changes status", "mappings", "lambda", "GetEventSourceMapping"),
+    _Row("seed moves deploys ends", "mappings", "lambda", "UpdateEventSourceMapping"),
+    _Row("changes status", "functions", "lambda", "GetFunctionConfiguration"),
+    _Row("seed verify moves ends status", "queues", "sqs", "GetQueueAttributes GetQueueUrl"),
+    _Row("ends", "roles", "iam", "GetRole"),
+)
+
+# What the deployment of one direction asks for, by amazon.aws's and community.aws's modules.
+_DEPLOYING = (
+    ("roles", "iam", "CreateRole GetRole ListAttachedRolePolicies TagRole UpdateAssumeRolePolicy UpdateRole"),
+    ("roles", "iam", "GetRolePolicy ListRolePolicies PutRolePolicy"),
+    ("passed_roles", "iam", "PassRole"),
+    ("queues", "sqs", "CreateQueue GetQueueAttributes GetQueueUrl ListQueueTags SetQueueAttributes TagQueue"),
+    ("all_of_homes", "logs", "DescribeLogGroups"),
+    ("log_groups", "logs", "CreateLogGroup ListTagsLogGroup PutRetentionPolicy TagLogGroup"),
+    ("tagged_log_groups", "logs", "TagResource"),
+    ("functions", "lambda", "CreateFunction GetFunction ListTags TagResource"),
+    ("function_versions", "lambda", "GetFunction"),
+    ("functions", "lambda", "UpdateFunctionCode UpdateFunctionConfiguration"),
+    ("new_mappings", "lambda", "CreateEventSourceMapping"),
+    ("tagged_mappings", "lambda", "ListTags TagResource"),
+    ("any_alarms", "cloudwatch", "DescribeAlarms"),
+    ("alarms", "cloudwatch", "PutMetricAlarm"),
+)
+_REMOVING = (
+    ("mappings", "lambda", "DeleteEventSourceMapping"),
+    ("any_alarms", "cloudwatch", "DescribeAlarms"),
+    ("alarms", "cloudwatch", "DeleteAlarms"),
+    ("functions", "lambda", "DeleteFunction GetFunction"),
+    ("queues", "sqs", "DeleteQueue GetQueueUrl"),
+    ("all_of_homes", "sqs", "ListQueues"),
+    ("all_of_homes", "logs", "DescribeLogGroups"),
+    ("log_groups", "logs", "DeleteLogGroup ListTagsLogGroup"),
+    ("all_of_homes", "tag", "GetResources"),
+    ("roles", "iam", "DeleteRole DeleteRolePolicy GetRole ListAttachedRolePolicies"),
+    ("roles", "iam", "ListInstanceProfilesForRole ListRolePolicies"),
+)
+
+# Only plan looks at permissions, and goes on without these.
+_UNSEEN = "without it plan can't tell what is missing"
+_UNREAD = "without it plan can't tell who may use the key"
+_LOOKING = (
+    _Row("plan", "caller target_principal application_roles", "iam", "SimulatePrincipalPolicy", _UNSEEN),
+    _Row("plan", "target_keys_policies", "kms", "GetKeyPolicy", _UNREAD),
+)
+
+
+def needs_of(migration: Migration) -> list[Need]:
+    """Return all that the operator of a migration needs, in the order of the table above."""
+    return list(_needs(migration))
+
+
+def _needs(migration: Migration) -> Iterator[Need]:
+    for row in (*_ROWS, *_key_rows(), *_role_rows(), *_LOOKING):
+        stages = tuple(stage for name in row.stages.split() for stage in _GROUPS.get(name, (name,)))
+        actions = tuple(f"{row.service}:{operation}" for operation in row.operations.split())
+        for kind in row.kinds.split():
+            for target in targets(migration, kind):
+                yield Need(stages, actions, target, row.optional)
+    if migration.caller_arn and ":role/" in migration.caller_arn:
+        # A session does not tell its role's path.
+        caller = Target("Caller", Side.SOURCE, (migration.caller_arn,))
+        yield Need(("plan",), ("iam:GetRole",), caller, _UNSEEN)
+    for pointer in migration.pointers:
+        yield from _pointer_needs(migration, pointer)
+
+
+def _key_rows() -> Iterator[_Row]:
+    """Yield what DynamoDB asks of KMS as its caller."""
+    operations = " ".join(action.partition(":")[2] for action in KEY_ACTIONS)
+    yield _Row("forwards moves ends status", "source_keys target_keys", "kms", operations)
+    yield _Row("rekey", "target_keys", "kms", operations)
+    yield _Row("clone rekey", "target_keys", "kms", GRANT.partition(":")[2])
+
+
+def _role_rows() -> Iterator[_Row]:
+    """Yield what needs a direction to be named."""
+    for stage, direction in (("replicate", Direction.FORWARD), ("cutover", Direction.REVERSE)):
+        for kind, service, operations in _DEPLOYING:
+            yield _Row(stage, f"{kind}.{direction}", service, operations)
+    for kind, service, operations in _REMOVING:
+        yield _Row("ends", kind, service, operations)
+
+
+def _pointer_needs(migration: Migration, pointer: Pointer) -> Iterator[Need]:
+    """Yield what reading and writing a pointer takes; a key is needed only where a value is encrypted with one."""
+    stages = _GROUPS["moves"]
+    region = migration.place(Side.SOURCE)[1]
+    everything = Target("All", Side.SOURCE, ("*",))
+    keys = f"{migration.home(Side.SOURCE, 'kms')}key/*"
+    if pointer.kind is Kind.SSM_PARAMETER:
+        arn = f"{migration.home(Side.SOURCE, 'ssm')}parameter/{pointer.holder.lstrip('/')}"
+        yield Need(stages, ("ssm:GetParameter", "ssm:PutParameter"), Target("Parameters", Side.SOURCE, (arn,)))
+        yield Need(stages, ("ssm:DescribeParameters",), everything)
+        # https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html
+        via = (
+            Condition("StringEquals", "kms:EncryptionContext:PARAMETER_ARN", (arn,)),
+            Condition("StringEquals", "kms:ViaService", (f"ssm.{region}.amazonaws.com",)),
+        )
+        target = Target("ParameterKeys", Side.SOURCE, (keys,), via)
+        secret = "only for a SecureString with a customer managed key"
+        yield Need(stages, ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"), target, secret)
+    elif pointer.kind is Kind.LAMBDA:
+        name = pointer.holder.rpartition("function:")[2]
+        arn = (
+            pointer.holder
+            if pointer.holder.startswith("arn:")
+            else (f"{migration.home(Side.SOURCE, 'lambda')}function:{name}")
+        )
+        target = Target("PointingFunctions", Side.SOURCE, (arn,))
+        yield Need(stages, ("lambda:GetFunctionConfiguration", "lambda:UpdateFunctionConfiguration"), target)
+        yield Need(stages, ("lambda:ListAliases",), target, "without it aliases of the function are not warned of")
+    else:
+        arn = (
+            pointer.holder
+            if pointer.holder.startswith("arn:")
+            else (f"{migration.home(Side.SOURCE, 'cloudformation')}stack/{pointer.holder}/*")
+        )
+        target = Target("Stacks", Side.SOURCE, (arn,))
+        yield Need(stages, ("cloudformation:DescribeStacks", "cloudformation:UpdateStack"), target)
+        yield Need(stages, ("cloudformation:CancelUpdateStack",), target, "without it an update is waited for")
