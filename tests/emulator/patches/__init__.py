@@ -25,6 +25,7 @@ from tests.emulator.patches import (
     permissions,
     policies,
     reads,
+    sessions,
     settings,
     simulation,
     streams,
@@ -55,6 +56,6 @@ def apply() -> asyncio.Future[None]:
     )
     functions = (callers, lambda_workers, mappings)
     access = (needs, permissions, simulation)
-    for patch in (kms, *dynamodb, *functions, *access, alarms, parameters, tagging, dax, gateway, settings):
+    for patch in (sessions, kms, *dynamodb, *functions, *access, alarms, parameters, tagging, dax, gateway, settings):
         patch.apply()
     return asyncio.ensure_future(tick(STATE.transitions.settle, ttl.expire_items, alarms.evaluate_all))
