@@ -4,19 +4,19 @@
 """A migration into another account, and into another Region, from its beginning to its end."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.e2e.live_table import Writer, contents, create_table, describe, item, resources
-from tests.e2e.playbook import Run, migrate
+from tests.e2e.playbook import Run, migrate, refused
 from tests.e2e.replicator_harness import wait_for
 from tests.emulator import Emulator
-from tests.emulator.environment import ACCOUNT, OTHER_ACCOUNT, OTHER_REGION, Endpoint
+from tests.emulator.environment import ACCOUNT, OTHER_ACCOUNT, OTHER_REGION, REGION, Endpoint
 
 ITEMS = 150
+JOURNAL = "sealift-journal"
 
 
 class Journey:
@@ -84,9 +84,9 @@ def _account(place: Endpoint) -> str:
 
 
 @pytest.fixture
-def quick(emulator: Emulator) -> Iterator[Emulator]:
+def quick(emulator: Emulator) -> Emulator:
     emulator.configure(policy_change_seconds=1)
-    yield emulator
+    return emulator
 
 
 def operator(there: Endpoint) -> str:
@@ -111,19 +111,95 @@ def test_into_another_account_and_region(quick: Emulator, name: str) -> None:
     place = ("-e", f"target_region={OTHER_REGION}", "-e", f"target_role_arn={role}", "-e", "kms_key=alias/clone")
     journey, clone = Journey(quick, there, name, *place), f"{name}-encrypted"
     before = journey.everything()
+    assert journey.run("--check").succeeded().changed
+    assert journey.everything() == before
     with Follower(journey) as writer:
-        preview = journey.run("--check").succeeded()
-        assert preview.changed
-        assert journey.run().succeeded().changed
+        assert journey.run("--tags", "stream,clone,replicate").succeeded().changed
+        # From here on, whoever does not take on the role again and again is refused.
+        quick.configure(session_seconds=2)
+        assert journey.run("--tags", "seed,verify", "-e", "max_write_units=30").succeeded().changed
+        quick.configure(session_seconds=3600)
         assert journey.run().succeeded().changed == 0
         assert describe(there, clone)["TableArn"] == f"arn:aws:dynamodb:{OTHER_REGION}:{OTHER_ACCOUNT}:table/{clone}"
+
         assert journey.run("--tags", "cutover").succeeded().changed
         written = writer.writes
         wait_for("the writer to write to the new table", lambda: writer.writes > written + 20)
         writer.stop()
         wait_for("the way back to be kept open", lambda: contents(quick, name) == contents(there, clone))
-        writer.assert_kept(there, clone)
+    writer.assert_kept(there, clone)
+    assert access_roles(quick, there) == {"reverse": [f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/{name}"]}
     assert journey.run("--tags", "retire", "-e", f"confirm={name}").succeeded().changed
     writer.assert_kept(there, clone)
-    after = journey.everything()
-    print(before, after)
+    assert left(quick) == {"tables": [JOURNAL]}
+    assert left(there) == {"tables": [clone], "roles": ["migration"]}
+
+
+def test_into_another_region_under_the_same_name(quick: Emulator, name: str) -> None:
+    there = quick.elsewhere(region=OTHER_REGION)
+    journey = Journey(quick, there, name, "-e", f"target_region={OTHER_REGION}", "-e", f"target_table={name}")
+    with Follower(journey) as writer:
+        assert journey.run().succeeded().changed
+        refusal = refused(quick, "dynamodb_plan", source=name, target=f"{name}-encrypted")
+        assert f"is being migrated to {name} in Region {OTHER_REGION}" in refusal
+        assert f"{name} -> {name} in Region {OTHER_REGION}: verify clean" in journey.run("--tags", "status").output
+
+        assert journey.run("--tags", "cutover").succeeded().changed
+        written = writer.writes
+        wait_for("the writer to write to the new table", lambda: writer.writes > written + 20)
+        assert journey.run("--tags", "cutover").succeeded().changed == 0
+        assert json.loads(journey.address.read_text()) == [name, OTHER_REGION, ACCOUNT]
+
+        assert journey.run("--tags", "rollback").succeeded().changed
+        assert json.loads(journey.address.read_text()) == [name, REGION, ACCOUNT]
+        writer.stop()
+        wait_for("replication to catch up", lambda: contents(quick, name) == contents(there, name))
+    writer.assert_kept(quick, name)
+    preview = journey.run("--tags", "abandon", "-e", f"confirm={name}", "--check").succeeded()
+    assert f"table {name} in Region {OTHER_REGION}" in preview.output
+    assert journey.run("--tags", "abandon", "-e", f"confirm={name}").succeeded().changed
+    writer.assert_kept(quick, name)
+    assert left(quick) == {"tables": [name, JOURNAL]}
+    assert left(there) == {}
+
+
+def access_roles(*places: Endpoint) -> dict[str, list[str]]:
+    """Return what the roles that functions take on may write, by direction."""
+    found = {}
+    for place in places:
+        iam = place.client("iam")
+        for role in iam.list_roles()["Roles"]:
+            function, _hyphen, kind = str(role["RoleName"]).rpartition("-")
+            if kind == "access":
+                statements = iam.get_role_policy(RoleName=role["RoleName"], PolicyName="replication")["PolicyDocument"]
+                found[function.rpartition("-")[2]] = [
+                    each["Resource"] for each in statements["Statement"] if each["Sid"] == "WriteTheDestination"
+                ]
+    return found
+
+
+def left(place: Endpoint) -> dict[str, list[str]]:
+    """Return the names of all that there is in a place."""
+    return {kind: sorted(found) for kind, found in resources(place).items() if found}
+
+
+class TestBadPlaces:
+    def test_no_role_at_all(self, emulator: Emulator) -> None:
+        refusal = refused(emulator, "dynamodb_plan", source="users", target="copy", target_role_arn="migration")
+        assert "migration, which is no role's ARN" in refusal
+
+    def test_a_role_that_cannot_be_taken_on(self, emulator: Emulator, name: str) -> None:
+        create_table(emulator, name)
+        emulator.configure(enforce_iam=True)
+        role = f"arn:aws:iam::{OTHER_ACCOUNT}:role/nobody"
+        refusal = refused(emulator, "dynamodb_plan", source=name, target="copy", target_role_arn=role)
+        assert f"Could not take on the role {role} (target_role_arn): access denied" in refusal
+        assert "sts:AssumeRole" in refusal
+
+    def test_a_region_that_does_not_exist(self, emulator: Emulator) -> None:
+        refusal = refused(emulator, "dynamodb_plan", source="users", target="copy", target_region="eu-wset-1")
+        assert "target_region is eu-wset-1, and boto3 knows no such Region" in refusal
+
+    def test_the_own_region_by_its_name(self, emulator: Emulator) -> None:
+        refusal = refused(emulator, "dynamodb_plan", source="users", target="users", target_region=REGION)
+        assert "are the same table, users" in refusal
