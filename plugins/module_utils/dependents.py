@@ -8,7 +8,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -26,7 +26,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
 STACK_TAG = "aws:cloudformation:stack-name"
 
 # A service that does not answer, as where a network leads to DynamoDB only, must not keep a plan waiting.
-_IMPATIENT: dict[str, Any] = {
+IMPATIENT: dict[str, Any] = {
     "connect_timeout": 3,
     "read_timeout": 10,
     "retries": {"mode": "standard", "total_max_attempts": 2},
@@ -44,8 +44,8 @@ class Dependents:
         self._table = description
         self._arn: str = description["TableArn"]
 
-    def look(self) -> list[Look]:
-        """Return what there is of each kind, or why that could not be found out."""
+    def look(self, kinds: Collection[Kind] = tuple(Kind)) -> list[Look]:
+        """Return what there is of each of some kinds, or why that could not be found out."""
         asked: list[tuple[Kind, Callable[[], Iterable[str]]]] = [
             (Kind.STACK, self._stack),
             (Kind.TRIGGERS, self._triggers),
@@ -54,7 +54,7 @@ class Dependents:
             (Kind.DAX, self._dax_clusters),
             (Kind.BACKUP_PLANS, self._backup_plans),
         ]
-        return [self._answer(kind, find) for kind, find in asked]
+        return [self._answer(kind, find) for kind, find in asked if kind in kinds]
 
     def _answer(self, kind: Kind, find: Callable[[], Iterable[str]]) -> Look:
         try:
@@ -64,7 +64,7 @@ class Dependents:
             return Look(kind, failure=error.code or "no answer")
 
     def _client(self, service: str) -> Client:
-        return client_at(self._module, Side.SOURCE, service, **_IMPATIENT)
+        return client_at(self._module, Side.SOURCE, service, **IMPATIENT)
 
     def _tags(self) -> dict[str, str]:
         pages = self._client("dynamodb").get_paginator("list_tags_of_resource").paginate(ResourceArn=self._arn)
@@ -103,10 +103,12 @@ class Dependents:
 
     def _backup_plans(self) -> list[str]:
         tags = self._tags()
-        return [plan for plan, selection in _selections(self._client("backup")) if selects(selection, self._arn, tags)]
+        return [
+            plan for plan, selection in selections_of(self._client("backup")) if selects(selection, self._arn, tags)
+        ]
 
 
-def _selections(backup: Client) -> Iterator[tuple[str, dict[str, Any]]]:
+def selections_of(backup: Client) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each selection of each backup plan, with the plan's name."""
     for page in backup.get_paginator("list_backup_plans").paginate():
         for plan in page["BackupPlansList"]:

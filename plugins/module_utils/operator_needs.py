@@ -34,11 +34,17 @@ _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference
 
 # Actions that AWS can't allow for one resource only, with the page that says so.
 WITHOUT_RESOURCE = {
+    "application-autoscaling:DescribeScalableTargets": f"{_REFERENCE}awsapplicationautoscaling.html",
+    "application-autoscaling:DescribeScalingPolicies": f"{_REFERENCE}awsapplicationautoscaling.html",
+    "application-autoscaling:DescribeScheduledActions": f"{_REFERENCE}awsapplicationautoscaling.html",
+    "backup:ListBackupPlans": f"{_REFERENCE}awsbackup.html",
     "cloudwatch:GetMetricData": f"{_REFERENCE}amazoncloudwatch.html",
+    "dynamodb:ListContributorInsights": f"{_REFERENCE}amazondynamodb.html",
     "dynamodb:ListBackups": f"{_REFERENCE}amazondynamodb.html",
     "lambda:CreateEventSourceMapping": f"{_REFERENCE}awslambda.html",
     "lambda:ListEventSourceMappings": f"{_REFERENCE}awslambda.html",
     "logs:DescribeLogGroups": f"{_REFERENCE}amazoncloudwatchlogs.html",
+    "pipes:ListPipes": f"{_REFERENCE}amazoneventbridgepipes.html",
     "sqs:ListQueues": f"{_REFERENCE}amazonsqs.html",
     "ssm:DescribeParameters": f"{_REFERENCE}awssystemsmanager.html",
     "tag:GetResources": f"{_REFERENCE}amazonresourcegrouptaggingapi.html",
@@ -90,6 +96,18 @@ _GROUPS = {
     "changes": ("stream", "clone", "replicate", "seed", "verify", "cutover", "rollback", "retire", "abandon"),
 }
 
+_SCALING = "application-autoscaling"
+_SCALED = "DescribeScalingPolicies DescribeScheduledActions"
+_SCALING_CHANGES = (
+    "DeleteScalingPolicy DeleteScheduledAction DeregisterScalableTarget PutScalingPolicy PutScheduledAction "
+    "RegisterScalableTarget"
+)
+_KINESIS = "DisableKinesisStreamingDestination EnableKinesisStreamingDestination UpdateKinesisStreamingDestination"
+_ONLY_INSIGHTS = "only for a table with contributor insights"
+_ONLY_KINESIS = "only for a table with a Kinesis destination"
+_ONLY_SCALED = "only for a table with autoscaling"
+_UNTOLD = "without it clone can't tell all that the clone lacks"
+
 _ROWS = (
     # The tables and the journal.
     _Row("every", "source target journal", "dynamodb", "DescribeTable"),
@@ -101,15 +119,31 @@ _ROWS = (
     _Row("stream", "source_stream", "dynamodb", "DescribeStream"),
     _Row("cutover", "target", "dynamodb", "UpdateTable"),
     _Row("cutover", "target_stream", "dynamodb", "DescribeStream"),
-    _Row("clone", "source target", "dynamodb", "ListTagsOfResource"),
-    _Row("clone", "target", "dynamodb", "CreateTable TagResource"),
+    # The clone's settings; what must wait for the copy is set by the stage seed.
     _Row(
-        "clone",
-        "source",
+        "clone seed",
+        "source target",
         "dynamodb",
-        "DescribeContinuousBackups DescribeContributorInsights DescribeKinesisStreamingDestination DescribeTimeToLive "
-        "GetResourcePolicy",
+        "DescribeContinuousBackups DescribeKinesisStreamingDestination DescribeTimeToLive GetResourcePolicy "
+        "ListTagsOfResource",
     ),
+    _Row("clone seed", "all_of_source all_of_target", "dynamodb", "ListContributorInsights"),
+    _Row("clone seed", "all_of_source all_of_target", _SCALING, f"DescribeScalableTargets {_SCALED}"),
+    _Row("clone seed", "target", "dynamodb", "CreateTable TagResource UntagResource UpdateTable"),
+    _Row("clone seed", "target", "dynamodb", "UpdateContinuousBackups", "only for a table with point-in-time recovery"),
+    _Row("clone seed", "target", "dynamodb", "DeleteResourcePolicy PutResourcePolicy", "only for a resource policy"),
+    _Row("clone seed", "target target_indexes", "dynamodb", "UpdateContributorInsights", _ONLY_INSIGHTS),
+    _Row("clone seed", "target", "dynamodb", _KINESIS, _ONLY_KINESIS),
+    _Row("clone seed", "target_kinesis", "kinesis", "DescribeStream PutRecord PutRecords", _ONLY_KINESIS),
+    _Row("clone seed", "scalable_targets", _SCALING, _SCALING_CHANGES, _ONLY_SCALED),
+    _Row("clone seed", "scaling_alarms", "cloudwatch", "DeleteAlarms DescribeAlarms PutMetricAlarm", _ONLY_SCALED),
+    _Row("clone seed", "linked_roles", "iam", "CreateServiceLinkedRole", "only for the first use of such a setting"),
+    # What the clone can't carry is only told of.
+    _Row("clone", "source_stream", "dynamodb", "GetResourcePolicy", _UNTOLD),
+    _Row("clone", "all_alarms_of_source", "cloudwatch", "DescribeAlarms", _UNTOLD),
+    _Row("clone", "all_of_source", "pipes", "ListPipes", _UNTOLD),
+    _Row("clone", "all_of_source", "backup", "ListBackupPlans", _UNTOLD),
+    _Row("clone", "backup_plans", "backup", "GetBackupSelection ListBackupSelections", _UNTOLD),
     _Row("seed", "source", "dynamodb", "BatchGetItem Scan"),
     _Row("seed verify", "target", "dynamodb", "BatchWriteItem"),
     _Row("verify moves", "source target", "dynamodb", "BatchGetItem GetItem"),
@@ -131,12 +165,17 @@ _ROWS = (
     _Row("ends", "all_of_source", "cloudwatch", "GetMetricData"),
     _Row("ends", "all_of_target", "cloudwatch", "GetMetricData"),
     _Row("rekey", "source", "dynamodb", "UpdateTable"),
+    # It looks whose migrations the table belongs to, and whether their functions may use the key.
+    _Row("rekey", "journal", "dynamodb", "Scan"),
+    _Row("rekey", "functions", "lambda", "GetFunctionConfiguration"),
+    _Row("rekey", "roles", "iam", "GetRolePolicy ListRolePolicies"),
     _Row("every", "target_role", "sts", "AssumeRole"),
     # The keys.
     _Row("forwards rekey", "described_keys", "kms", "DescribeKey"),
     # What the replication is made of.
     _Row("forwards moves ends status", "all_of_homes", "lambda", "ListEventSourceMappings"),
-    _Row("changes status", "mappings", "lambda", "GetEventSourceMapping"),
+    # Of one that is gone, AWS can't tell whose it was.
+    _Row("changes status", "all_mappings", "lambda", "GetEventSourceMapping"),
     _Row("seed moves deploys ends", "mappings", "lambda", "UpdateEventSourceMapping"),
     _Row("changes status", "functions", "lambda", "GetFunctionConfiguration"),
     _Row("seed verify moves ends status", "queues", "sqs", "GetQueueAttributes GetQueueUrl"),
@@ -156,7 +195,7 @@ _DEPLOYING = (
     ("function_versions", "lambda", "GetFunction"),
     ("functions", "lambda", "UpdateFunctionCode UpdateFunctionConfiguration"),
     ("new_mappings", "lambda", "CreateEventSourceMapping"),
-    ("tagged_mappings", "lambda", "ListTags TagResource"),
+    ("all_mappings", "lambda", "ListTags TagResource"),
     ("any_alarms", "cloudwatch", "DescribeAlarms"),
     ("alarms", "cloudwatch", "PutMetricAlarm"),
 )
@@ -177,7 +216,13 @@ _REMOVING = (
 # Only plan looks at permissions, and goes on without these.
 _UNSEEN = "without it plan can't tell what is missing"
 _UNREAD = "without it plan can't tell who may use the key"
+_DEPENDENTS = "without it plan can't tell what depends on the table"
 _LOOKING = (
+    _Row("plan", "source", "dynamodb", "DescribeKinesisStreamingDestination ListTagsOfResource", _DEPENDENTS),
+    _Row("plan", "all_of_source", "pipes", "ListPipes", _DEPENDENTS),
+    _Row("plan", "all_of_source", "backup", "ListBackupPlans", _DEPENDENTS),
+    _Row("plan", "backup_plans", "backup", "GetBackupSelection ListBackupSelections", _DEPENDENTS),
+    _Row("plan", "dax_clusters", "dax", "DescribeClusters", _DEPENDENTS),
     _Row("plan", "caller target_principal application_roles", "iam", "SimulatePrincipalPolicy", _UNSEEN),
     _Row("plan", "target_keys_policies", "kms", "GetKeyPolicy", _UNREAD),
 )
@@ -207,8 +252,8 @@ def _key_rows() -> Iterator[_Row]:
     """Yield what DynamoDB asks of KMS as its caller."""
     operations = " ".join(action.partition(":")[2] for action in KEY_ACTIONS)
     yield _Row("forwards moves ends status", "source_keys target_keys", "kms", operations)
-    yield _Row("rekey", "target_keys", "kms", operations)
-    yield _Row("clone rekey", "target_keys", "kms", GRANT.partition(":")[2])
+    yield _Row("clone", "target_keys", "kms", GRANT.partition(":")[2])
+    yield _Row("rekey", "rekey_keys", "kms", f"{operations} {GRANT.partition(':')[2]}")
 
 
 def _role_rows() -> Iterator[_Row]:

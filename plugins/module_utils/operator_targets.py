@@ -131,7 +131,7 @@ Directions = Sequence[Direction]
 
 def _tables(side: Side, suffix: str = "") -> Callable[[Migration, Directions], Found]:
     def found(migration: Migration, _directions: Directions) -> Found:
-        kind = {"": "", "/stream/*": "Stream", "/backup/*": "Backups"}[suffix]
+        kind = {"": "", "/stream/*": "Stream", "/backup/*": "Backups", "/index/*": "Indexes"}[suffix]
         yield Target(f"{side.value.title()}{kind}", side, (f"{migration.table_arn(side)}{suffix}",))
 
     return found
@@ -216,6 +216,58 @@ def _keys(side: Side) -> Callable[[Migration, Directions], Found]:
     return found
 
 
+def _rekey_keys(migration: Migration, _directions: Directions) -> Found:
+    """Yield the keys that the source itself may get, where it is not copied at all: the one asked for, if it can be."""
+    same = migration.place(Side.SOURCE) == migration.place(Side.TARGET) and not migration.target_role_arn
+    for target in _keys(Side.SOURCE)(migration, ()):
+        arns = migration.source_keys + migration.target_keys if same else migration.source_keys
+        yield replace(target, arns=arns)
+
+
+def _beside_source(name: str, service: str, resource: str) -> Callable[[Migration, Directions], Found]:
+    """Return what yields things of the source's account and Region that are not the migration's own."""
+
+    def found(migration: Migration, _directions: Directions) -> Found:
+        yield Target(name, Side.SOURCE, (f"{migration.home(Side.SOURCE, service)}{resource}",))
+
+    return found
+
+
+def _target_kinesis(migration: Migration, _directions: Directions) -> Found:
+    """Yield the streams of the target's account and Region: which one, the table's settings say."""
+    yield Target("KinesisStreams", Side.TARGET, (f"{migration.home(Side.TARGET, 'kinesis')}stream/*",))
+
+
+def _scalable_targets(migration: Migration, _directions: Directions) -> Found:
+    of_dynamodb = Condition("StringEquals", "application-autoscaling:service-namespace", ("dynamodb",))
+    arn = f"{migration.home(Side.TARGET, 'application-autoscaling')}scalable-target/*"
+    yield Target("ScalableTargets", Side.TARGET, (arn,), (of_dynamodb,))
+
+
+def _scaling_alarms(migration: Migration, _directions: Directions) -> Found:
+    """Yield the alarms that a policy by a target makes, in its caller's name.
+
+    https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
+    """
+    table = migration.target_arn.rpartition("/")[2]
+    home = migration.home(Side.TARGET, "cloudwatch")
+    yield Target("ScalingAlarms", Side.TARGET, (f"{home}alarm:TargetTracking-table/{table}*",))
+
+
+def _linked_roles(migration: Migration, _directions: Directions) -> Found:
+    """Yield the roles with which AWS itself does what a setting asks for; an account has each once.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/using-service-linked-roles.html
+    """
+    home = migration.home(Side.TARGET, "iam", account_only=True)
+    services = (
+        "contributorinsights.dynamodb.amazonaws.com",
+        "dynamodb.application-autoscaling.amazonaws.com",
+        "kinesisreplication.dynamodb.amazonaws.com",
+    )
+    yield Target("LinkedRoles", Side.TARGET, tuple(f"{home}role/aws-service-role/{each}/*" for each in services))
+
+
 def _described_keys(migration: Migration, _directions: Directions) -> Found:
     for side, arn in migration.described_keys:
         yield Target("Keys", side, (arn,))
@@ -273,10 +325,19 @@ _KINDS: dict[str, Callable[[Migration, Directions], Found]] = {
     "any_alarms": _named("AnyAlarms", "cloudwatch", lambda home, _names: [f"{home}alarm:*"]),
     "mappings": _mappings("Mappings", "", of_functions=True),
     "new_mappings": _mappings("NewMappings", "*", of_functions=True),
-    "tagged_mappings": _mappings("TaggedMappings", "", of_functions=False),
+    "all_mappings": _mappings("AllMappings", "", of_functions=False),
     "source_keys": _keys(Side.SOURCE),
     "target_keys": _keys(Side.TARGET),
+    "target_indexes": _tables(Side.TARGET, "/index/*"),
+    "target_kinesis": _target_kinesis,
+    "scalable_targets": _scalable_targets,
+    "scaling_alarms": _scaling_alarms,
+    "linked_roles": _linked_roles,
+    "all_alarms_of_source": _beside_source("AllAlarms", "cloudwatch", "alarm:*"),
+    "rekey_keys": _rekey_keys,
     "described_keys": _described_keys,
+    "backup_plans": _beside_source("BackupPlans", "backup", "backup-plan:*"),
+    "dax_clusters": _beside_source("Clusters", "dax", "cache/*"),
     "target_role": _target_role,
     "caller": _caller,
     "target_principal": _target_principal,

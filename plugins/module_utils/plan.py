@@ -18,7 +18,9 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.access import access_section, explain_denied
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import refuse_out_of_range, with_diff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.commands import repeatable
+from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.function_places import function_places
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import (
@@ -30,14 +32,24 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import (
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_advice import advice_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_consumers import consumers_section
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_cost import cost_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_facts import Facts, read_facts
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_file import (
+    plan_file,
+    refuse_foreign_file,
+    write_plan,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_resources import resources_section
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_sample import sample_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_section import Section
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_settings import diff_of, settings_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_text import (
     head_lines,
     missing,
     seed_problems,
     stages,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_time import time_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import predicted_stream
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_text, table_id
 
@@ -45,12 +57,19 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key
 DETAILS: tuple[Callable[[AnsibleAWSModule, Facts], Section], ...] = (
     advice_section,
     consumers_section,
+    resources_section,
+    settings_section,
+    sample_section,
+    time_section,
+    cost_section,
     access_section,
 )
+_RANGES = {"workers": (1, 256), "max_write_units": (1, None), "max_read_units": (1, None)}
 
 
 def make_plan(module: AnsibleAWSModule) -> dict[str, Any]:
     """Return the plan of a migration; nothing is changed, in check mode or not."""
+    refuse_out_of_range(module.params, _RANGES)
     try:
         facts = read_facts(module)
         sections = [section(module, facts) for section in DETAILS] if module.params["details"] else []
@@ -59,7 +78,20 @@ def make_plan(module: AnsibleAWSModule) -> dict[str, Any]:
     plan = _plan(facts, sections)
     for name in ("missing", "problems", "summary"):
         plan[name] = [repeatable(line, module.params) for line in plan[name]]
-    return {"changed": False, "plan": plan}
+    result = {"changed": False, "plan": plan, "plan_path": _write(module, facts, plan)}
+    return with_diff(module, result, *diff_of(facts)) if facts.carriage else result
+
+
+def _write(module: AnsibleAWSModule, facts: Facts, plan: dict[str, Any]) -> str | None:
+    """Write the plan where the user wants it, and return where that is; in check mode it is not written."""
+    path = module.params["plan_path"]
+    if not path:
+        return None
+    file = plan_file(path, facts.source["TableName"])
+    refuse_foreign_file(file, facts.source_arn)
+    if not module.check_mode:
+        write_plan(file, plan)
+    return str(file)
 
 
 def _plan(facts: Facts, sections: list[Section]) -> dict[str, Any]:
@@ -124,6 +156,7 @@ def _base(facts: Facts) -> dict[str, Any]:
             "exists": facts.journal_table is not None,
         },
         "estimate": asdict(facts.estimate),
+        "deadline": clock_time(facts.deadline.enable_before),
     }
 
 

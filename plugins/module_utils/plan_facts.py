@@ -8,6 +8,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,24 +17,37 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import Route, stage_command
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Description
+from ansible_collections.sealift.dynamodb.plugins.module_utils.carriage import Carriage, read_carriage
+from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction, ends
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
-from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import Estimate, estimate_seed
+from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import (
+    Estimate,
+    Limits,
+    estimate_seed,
+    limits_of,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import Key, resolve_key
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import Names, crosses_accounts, replication_names
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at, refuse_same_table, table_arn_at
+from ansible_collections.sealift.dynamodb.plugins.module_utils.sampling import read_sample
+from ansible_collections.sealift.dynamodb.plugins.module_utils.setting_warm import WarmThroughput
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import Stream, stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
-from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import Throughput, spec_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import TableSpec, spec_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
     get_table,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.target_checks import refuse_unfit_target
+from ansible_collections.sealift.dynamodb.plugins.module_utils.workload import Sample
+from ansible_collections.sealift.dynamodb.plugins.module_utils.write_rate import WriteRate, read_write_rate
 
 _UNUSABLE = frozenset({"ARCHIVED", "ARCHIVING", "DELETING", "INACCESSIBLE_ENCRYPTION_CREDENTIALS"})
+
+WARM_THROUGHPUT = WarmThroughput.name
 
 
 @dataclass(frozen=True)
@@ -44,6 +58,12 @@ class Facts:
     :param stream: the source's, and origin_stream that of the table whose changes are replicated.
     :param key: the one asked for the clone, and key_name its name there.
     :param keys: the customer managed keys of the tables on each side, the journal's among the source's.
+    :param carriage: what the clone is to have of the source's settings, where details are asked for.
+    :param wanted: the settings that the clone has, or will have, without its tags.
+    :param sample: of the source's items, where details are asked for; sample_error tells why there is none.
+    :param write_rate: of applications, where details are asked for; write_rate_unknown tells why it is not known.
+    :param rough_estimate: the one without a sample, by which the seed refuses to begin.
+    :param now: seconds since the epoch.
     """
 
     route: Route
@@ -61,12 +81,31 @@ class Facts:
     journal_table: Description | None
     seed: dict[str, Any] | None
     switch: dict[str, Any] | None
+    carriage: Carriage | None
+    wanted: TableSpec
+    limits: Limits
+    sample: Sample | None
+    sample_error: str
+    write_rate: WriteRate | None
+    write_rate_unknown: str
     estimate: Estimate
+    rough_estimate: Estimate
+    now: float
 
     @property
     def source_arn(self) -> str:
         """ARN of the source."""
         return str(self.source["TableArn"])
+
+    @property
+    def source_spec(self) -> TableSpec:
+        """The source's settings, without its tags."""
+        return spec_of(self.source, ())
+
+    @property
+    def deadline(self) -> Deadline:
+        """By when replication must have begun: of the seed that was begun, or of one that is begun now."""
+        return Deadline(self.seed["began_at"] if self.seed else self.now)
 
     @property
     def origin_arn(self) -> str:
@@ -117,6 +156,12 @@ def read_facts(module: AnsibleAWSModule) -> Facts:
     route = Route(source_name, target_name, Direction(module.params["direction"]))
     stream = stream_of(source)
     journal_table = find_table(dynamodb, journal.table)
+    carriage = read_carriage(module, source, key) if module.params["details"] else None
+    wanted = carriage.wanted.spec if carriage and not target else spec_of(target or source, ())
+    warm = (carriage.wanted.later.get(WARM_THROUGHPUT) if carriage else None) or {}
+    limits = limits_of(source, target, wanted, module.params["max_write_units"], module.params["max_read_units"], warm)
+    sample, sample_error = _sampled(module, source, wanted)
+    write_rate, unknown = _written(module, source_name)
     return Facts(
         route=route,
         source=source,
@@ -133,7 +178,16 @@ def read_facts(module: AnsibleAWSModule) -> Facts:
         journal_table=journal_table,
         seed=journal.get("stage#seed"),
         switch=journal.get(SWITCH_ENTRY),
-        estimate=_estimate(source, target, module.params["max_write_units"]),
+        carriage=carriage,
+        wanted=wanted,
+        limits=limits,
+        sample=sample,
+        sample_error=sample_error,
+        write_rate=write_rate,
+        write_rate_unknown=unknown,
+        estimate=estimate_seed(source, wanted, limits, module.params["workers"], sample),
+        rough_estimate=estimate_seed(source, wanted, limits, module.params["workers"]),
+        now=time.time(),
     )
 
 
@@ -171,11 +225,20 @@ def _keys(
     return {side: frozenset(key.arn for key in keys[side] if key.arn and not key.aws_managed) for side in Side}
 
 
-def _estimate(source: Description, target: Description | None, max_write_units: int | None) -> Estimate:
-    capacity: Throughput | None = spec_of(target or source, ()).provisioned
-    return estimate_seed(
-        source.get("ItemCount", 0),
-        source.get("TableSizeBytes", 0),
-        capacity.write if capacity else None,
-        max_write_units,
-    )
+def _sampled(module: AnsibleAWSModule, source: Description, wanted: TableSpec) -> tuple[Sample | None, str]:
+    """Return a sample of the source's items, or why there is none; a plan does without it."""
+    params = module.params
+    if not params["details"]:
+        return None, ""
+    if not params["sample"]:
+        return None, "it is switched off (option sample)"
+    try:
+        return read_sample(client_at(module, Side.SOURCE, "dynamodb"), source, wanted, params["max_read_units"]), ""
+    except SealiftError as error:
+        return None, str(error)
+
+
+def _written(module: AnsibleAWSModule, table: str) -> tuple[WriteRate | None, str]:
+    if not module.params["details"]:
+        return None, ""
+    return read_write_rate(client_at(module, Side.SOURCE, "cloudwatch"), table)

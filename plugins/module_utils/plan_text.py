@@ -8,15 +8,13 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-import time
-
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import cannot_arm, switched_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
-from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import duration_text, size_text
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import account_of, elsewhere
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_facts import Facts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side, current_side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_text
+from ansible_collections.sealift.dynamodb.plugins.module_utils.words import duration_text, size_text
 
 
 def head_lines(facts: Facts) -> list[str]:
@@ -62,11 +60,13 @@ def missing(facts: Facts) -> list[str]:
 
 def seed_problems(facts: Facts) -> list[str]:
     """Return why the seed will be refused, if it will."""
-    if facts.seed is not None or Deadline(0).may_begin(facts.estimate.seconds):
+    # The seed itself reads no sample, and what it refuses must be foretold as it sees it.
+    longest = max(facts.estimate, facts.rough_estimate, key=lambda estimate: estimate.seconds)
+    if facts.seed is not None or Deadline(0).may_begin(longest.seconds):
         return []
     return [
-        f"seed: would take about {duration_text(facts.estimate.seconds)}, and a stream keeps changes for 24 h; "
-        "raise max_write_units or the clone's write capacity"
+        f"seed: would take about {duration_text(longest.seconds)}, limited by {longest.limited_by}, and must not take "
+        f"more than 18 h: a stream keeps changes for 24 h. {longest.remedy}"
     ]
 
 
@@ -98,9 +98,8 @@ def _seed_text(facts: Facts) -> str:
     if facts.seed and facts.seed["state"] == "complete":
         return f"nothing: complete since {clock_time(facts.seed['complete_at'])}"
     estimate = facts.estimate
-    began_at = facts.seed["began_at"] if facts.seed else time.time()
     return (
         f"copy about {estimate.items} items ({size_text(estimate.bytes)}, {estimate.write_units} write units) in about "
         f"{duration_text(estimate.seconds)}, then start replication; must be done by "
-        f"{clock_time(Deadline(began_at).enable_before)}"
+        f"{clock_time(facts.deadline.enable_before)}"
     )

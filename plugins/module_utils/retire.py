@@ -38,7 +38,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.final_backup impo
     ensure_backup,
     restorable_days,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.places import refuse_same_table
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at, refuse_same_table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.removal_state import COMPLETE
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Replication
 from ansible_collections.sealift.dynamodb.plugins.module_utils.retire_checks import (
@@ -48,6 +48,11 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.retire_checks imp
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.retired_journal import move_entries, retired_key
 from ansible_collections.sealift.dynamodb.plugins.module_utils.retirement import Fate, Retirement
+from ansible_collections.sealift.dynamodb.plugins.module_utils.setting_autoscaling import SERVICE as SCALING
+from ansible_collections.sealift.dynamodb.plugins.module_utils.setting_autoscaling import (
+    deregister_all,
+    registrations_of,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import set_stream
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
@@ -99,7 +104,16 @@ def _things(run: Retirement, fate: Fate) -> list[str]:
     tables = [f"table {run.names[run.doomed_side]}"] if fate.deleted else []
     tables += [f"the stream of table {run.names[side]}" for side in fate.disabled]
     tables += [f"the fence of table {run.names[side]}" for side in fate.lifted]
-    return [*tables, *run.leftovers.find()]
+    return [*tables, *_scaling(run, fate), *run.leftovers.find()]
+
+
+def _scaling(run: Retirement, fate: Fate) -> list[str]:
+    """Return what there is of autoscaling that knows the deleted table by its name, and so outlives it."""
+    name = run.at[run.doomed_side].name
+    if not fate.deleted and run.tables[run.doomed_side]:
+        return []
+    registered = registrations_of(client_at(run.module, run.doomed_side, SCALING), name)
+    return sorted({f"the autoscaling of {each['ResourceId']}" for each in registered})
 
 
 def _kept(fate: Fate) -> str:
@@ -164,6 +178,8 @@ def _removed(run: Retirement) -> dict[str, Any]:
     arns = {Side.SOURCE: run.source_arn, Side.TARGET: run.target_arn}
     for side in fate.lifted:
         lift_fence(run.at[side].dynamodb, arns[side], run.params["wait_timeout"])
+    if _scaling(run, fate):
+        deregister_all(client_at(run.module, run.doomed_side, SCALING), run.at[run.doomed_side].name)
     if fate.deleted:
         _delete(run, fate.deleted)
         run.write(step="deleted")
@@ -172,7 +188,7 @@ def _removed(run: Retirement) -> dict[str, Any]:
         wait_for_active(dynamodb, name, run.params["wait_timeout"])
         set_stream(dynamodb, name, None)
         wait_for_active(dynamodb, name, run.params["wait_timeout"])
-    _refuse_leftovers(run)
+    _refuse_leftovers(run, fate)
     _close_journal(run)
     return {"changed": True, "kept": fate.kept, "msg": f"{_outcome(run)}{_kept(fate)}"}
 
@@ -207,9 +223,9 @@ def _unprotect(run: Retirement, table: Description) -> None:
         wait_for_active(dynamodb, name, run.params["wait_timeout"])
 
 
-def _refuse_leftovers(run: Retirement) -> None:
+def _refuse_leftovers(run: Retirement, fate: Fate) -> None:
     give_up = time.monotonic() + min(_LISTED_SECONDS, run.params["wait_timeout"])
-    while left := run.leftovers.find():
+    while left := [*_scaling(run, fate), *run.leftovers.find()]:
         if time.monotonic() > give_up:
             raise SealiftError(
                 f"Of the migration of table {run.table} there is still: {', '.join(left)}. All else is removed, and "

@@ -75,7 +75,7 @@ def run_seed(module: AnsibleAWSModule, now: Callable[[], float] = time.time) -> 
     refuse_running_replication(dynamodb, journal.table, tables)
     if action is Action.BEGIN:
         refuse_foreign_items(at_target, tables, entry)
-        refuse_long_seed(tables, module.params["max_write_units"])
+        refuse_long_seed(tables, module.params)
     else:
         refuse_late(source, Deadline((entry or {})["began_at"]), now())
     if module.check_mode:

@@ -8,6 +8,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
-from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import duration_text, estimate_seed
+from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import estimate_seed, limits_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import RESTART, Identity
@@ -35,6 +36,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     table_id,
     typed_keys,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.words import duration_text
 
 
 class FinalError(SealiftError):
@@ -120,21 +122,20 @@ def refuse_foreign_items(target: Table, tables: Tables, entry: dict[str, Any] | 
         )
 
 
-def refuse_long_seed(tables: Tables, max_write_units: int | None) -> None:
-    """Refuse a seed that by estimate leaves too little time for the replay."""
-    capacity = spec_of(tables.target, ()).provisioned
-    estimate = estimate_seed(
-        tables.source.get("ItemCount", 0),
-        tables.source.get("TableSizeBytes", 0),
-        capacity.write if capacity else None,
-        max_write_units,
-    )
+def refuse_long_seed(tables: Tables, params: Mapping[str, Any]) -> None:
+    """Refuse a seed that by estimate leaves too little time for the replay.
+
+    :param params: max_write_units, max_read_units and workers.
+    """
+    spec = spec_of(tables.target, ())
+    limits = limits_of(tables.source, tables.target, spec, params["max_write_units"], params["max_read_units"])
+    estimate = estimate_seed(tables.source, spec, limits, params["workers"])
     if not Deadline(0).may_begin(estimate.seconds):
         raise SealiftError(
             f"The seed of table {tables.source['TableName']} would take about {duration_text(estimate.seconds)}, and "
             "it must not take more than 18 h: the stream drops changes after 24 h, and they must be replayed before "
-            "that. Nothing was changed. Raise max_write_units or the target's write capacity and run the same command "
-            "again."
+            "that. Nothing was changed. What limits it is "
+            f"{estimate.limited_by}. {estimate.remedy}"
         )
 
 

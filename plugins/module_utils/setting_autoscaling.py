@@ -64,7 +64,7 @@ class Autoscaling(Setting):
         client = table.client(SERVICE)
         for part, dimension, _unused in each_target(actual):
             if dimension not in wanted.get(part, {}):
-                _deregister(client, table.name, part, dimension)
+                _deregister(client, _about(table.name, part, dimension))
         for part, dimension, target in each_target(wanted):
             there = actual.get(part, {}).get(dimension, {})
             if target != there:
@@ -94,12 +94,23 @@ def _described(client: Client, operation: str, member: str, resource_ids: list[s
     ]
 
 
-def deregister_all(client: Client, table: str, indexes: list[str]) -> bool:
-    """Take away all autoscaling of a table, with its policies and actions; tell whether there was any."""
-    targets = list(each_target(read_scaling(client, table, indexes)))
-    for part, dimension, _unused in targets:
-        _deregister(client, table, part, dimension)
-    return bool(targets)
+def registrations_of(client: Client, table: str) -> list[dict[str, str]]:
+    """Return all scalable targets of a table, those of indexes that are gone and of a table that is gone, too."""
+    with doing(f"look for the autoscaling of table {table}"):
+        pages = client.get_paginator("describe_scalable_targets").paginate(**_NAMESPACE)
+        targets = [target for page in pages for target in page["ScalableTargets"]]
+    resource = f"table/{table}"
+    return [
+        {name: target[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
+        for target in targets
+        if target["ResourceId"] == resource or target["ResourceId"].startswith(f"{resource}/index/")
+    ]
+
+
+def deregister_all(client: Client, table: str) -> None:
+    """Take away all autoscaling of a table, with its policies and actions."""
+    for about in registrations_of(client, table):
+        _deregister(client, about)
 
 
 def _about(table: str, part: str, dimension: str) -> dict[str, str]:
@@ -109,10 +120,10 @@ def _about(table: str, part: str, dimension: str) -> dict[str, str]:
     }
 
 
-def _deregister(client: Client, table: str, part: str, dimension: str) -> None:
+def _deregister(client: Client, about: dict[str, str]) -> None:
     try:
-        with doing(f"remove the autoscaling of {resource_id(table, part)} ({dimension})"):
-            client.deregister_scalable_target(**_about(table, part, dimension))
+        with doing(f"remove the autoscaling of {about['ResourceId']} ({about['ScalableDimension']})"):
+            client.deregister_scalable_target(**about)
     except SealiftError as error:
         if error.code != "ObjectNotFoundException":
             raise

@@ -44,6 +44,8 @@ def template_of(name: str, settings: TableSettings, streams: bool) -> dict[str, 
     :param streams: whether the table is to have a stream when the migration is over.
     """
     properties = create_arguments(settings.spec, name)
+    encryption = properties["SSESpecification"]
+    properties["SSESpecification"] = {"SSEEnabled": encryption.pop("Enabled"), **encryption}
     for setting in SETTINGS:
         if setting.name in settings.later:
             properties = setting.with_properties(properties, settings.later[setting.name])

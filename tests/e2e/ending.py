@@ -111,6 +111,22 @@ class Ending:
             self.must(state, **params)
         return self.must("removed", **params)
 
+    def scale(self, resource: str, dimension: str = "dynamodb:table:WriteCapacityUnits") -> None:
+        """Register a table or an index for autoscaling."""
+        self.emulator.client("application-autoscaling").register_scalable_target(
+            ServiceNamespace="dynamodb",
+            ResourceId=resource,
+            ScalableDimension=dimension,
+            MinCapacity=1,
+            MaxCapacity=9,
+        )
+
+    def scaled(self) -> set[str]:
+        """Return what is registered for autoscaling."""
+        scaling = self.emulator.client("application-autoscaling")
+        targets = scaling.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"]
+        return {target["ResourceId"] for target in targets}
+
     def everything(self) -> Mapping[str, Any]:
         """Return all there is, the journal's entries among it."""
         return everything(self.emulator)

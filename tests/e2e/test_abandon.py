@@ -143,6 +143,33 @@ def test_a_stream_that_was_there_before_is_kept(ending: Ending) -> None:
     assert ending.cloud.describe()["StreamSpecification"]["StreamEnabled"]
 
 
+def test_autoscaling_goes_with_the_clone_and_that_of_other_tables_stays(ending: Ending) -> None:
+    other = ending.cloud.table(f"{ending.target}-2")
+    for table in (ending.source, ending.target, other):
+        ending.scale(f"table/{table}")
+    ready = ending.must("ready", check=True)
+    assert f"the autoscaling of table/{ending.target}" in ready["diff"]["before"]["exists"]
+    ending.end()
+    assert ending.scaled() == {f"table/{ending.source}", f"table/{other}"}
+
+
+def test_autoscaling_goes_that_has_outlived_the_clone_and_its_index(ending: Ending) -> None:
+    key, index = [{"AttributeName": "id", "KeyType": "HASH"}], f"table/{ending.target}/index/by-id"
+    creation = {"IndexName": "by-id", "KeySchema": key, "Projection": {"ProjectionType": "ALL"}}
+    ending.dynamodb.update_table(
+        TableName=ending.target,
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        GlobalSecondaryIndexUpdates=[{"Create": creation}],
+    )
+    ending.scale(index, "dynamodb:index:ReadCapacityUnits")
+    ending.cloud.wait_active(ending.target)
+    ending.dynamodb.delete_table(TableName=ending.target)
+    ending.dynamodb.get_waiter("table_not_exists").wait(TableName=ending.target, WaiterConfig={"Delay": 1})
+    assert ending.scaled() == {index}
+    ending.end()
+    assert ending.scaled() == set()
+
+
 def test_a_fence_is_lifted_and_the_rest_of_the_policy_stays(ending: Ending) -> None:
     ending.emulator.configure(policy_delay_seconds=0, policy_change_seconds=0)
     policy = json.dumps({"Version": "2012-10-17", "Statement": [READ | {"Resource": ending.source_arn}]})
@@ -158,9 +185,11 @@ def test_killed_after_any_change_the_same_command_goes_on(cloud: Cloud, tmp_path
     def begin(number: int) -> Ending:
         ending = Ending(Cloud(cloud.emulator, tmp_path, f"{cloud.name}-{number}"), "target")
         ending.cloud.put("a")
+        ending.scale(f"table/{ending.target}")
         return ending
 
     def holds(ending: Ending) -> None:
+        assert f"table/{ending.target}" not in ending.scaled()
         assert ending.target not in ending.dynamodb.list_tables()["TableNames"]
         assert not ending.cloud.describe().get("StreamSpecification", {}).get("StreamEnabled")
         assert contents(ending.emulator, ending.source)

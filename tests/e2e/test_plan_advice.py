@@ -41,7 +41,10 @@ def advice(emulator: Emulator, table: str, **options: Any) -> dict[str, Any]:
 
 
 def surround(emulator: Emulator, table: str) -> dict[str, list[str]]:
-    """Create a table with everything that may depend on one, and return the names of that by kind."""
+    """Create a table with everything that may depend on one, and return the names of that by kind.
+
+    Its stream has two readers; the one that a migration makes is not told, since it goes with the migration.
+    """
     tags = {"aws:cloudformation:stack-name": "shop", "backup": "daily"}
     described = create_table(
         emulator,
@@ -50,18 +53,8 @@ def surround(emulator: Emulator, table: str) -> dict[str, list[str]]:
         Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
     )
     stream = described["LatestStreamArn"]
-    functions = emulator.client("lambda")
-    functions.create_function(
-        FunctionName="search",
-        Runtime="python3.13",
-        Role=ROLE,
-        Handler="index.handler",
-        Code={"ZipFile": packed({"replicator.py": b"def handler(event, context): pass"})},
-    )
-    functions.get_waiter("function_active_v2").wait(FunctionName="search")
-    functions.create_event_source_mapping(
-        FunctionName="search", EventSourceArn=stream, StartingPosition="TRIM_HORIZON", Enabled=False
-    )
+    for function in ("search", plan(emulator, table)["plan"]["names"]["function"]):
+        _attach(emulator, function, stream)
     topic = emulator.client("sns").create_topic(Name="changes")["TopicArn"]
     emulator.client("pipes").create_pipe(
         Name="audit", Source=stream, Target=topic, RoleArn=ROLE, DesiredState="STOPPED"
@@ -77,6 +70,21 @@ def surround(emulator: Emulator, table: str) -> dict[str, list[str]]:
     _plan_backups(emulator, "nightly", ListOfTags=[_tag("backup", "daily")])
     _plan_backups(emulator, "of-others", Resources=[f"{described['TableArn']}-other"])
     return dict(zip(KINDS, (["shop"], ["search"], ["audit"], ["lake"], ["cache"], ["nightly"]), strict=True))
+
+
+def _attach(emulator: Emulator, function: str, stream: str) -> None:
+    functions = emulator.client("lambda")
+    functions.create_function(
+        FunctionName=function,
+        Runtime="python3.13",
+        Role=ROLE,
+        Handler="index.handler",
+        Code={"ZipFile": packed({"replicator.py": b"def handler(event, context): pass"})},
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName=function)
+    functions.create_event_source_mapping(
+        FunctionName=function, EventSourceArn=stream, StartingPosition="TRIM_HORIZON", Enabled=False
+    )
 
 
 def _tag(key: str, value: str) -> dict[str, str]:

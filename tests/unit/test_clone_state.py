@@ -65,12 +65,14 @@ def test_after_the_copy_it_gets_what_waited() -> None:
     created = decided(NEW)
     standing = replace(NEW, carried=tuple(created.given), copied=True)
 
-    decision = decided(standing, NONE | created.later)
+    decision = decided(standing, {**NONE, **created.later})
 
     assert decision.later.keys() == AT_SEED
     assert decision.given == WANTED.keys() - {"time_to_live"}
     assert waits(decision) == {"time_to_live": "cutover"}
-    assert not decided(replace(standing, carried=tuple(decision.given)), NONE | created.later | decision.later).changes
+    assert not decided(
+        replace(standing, carried=tuple(decision.given)), {**NONE, **created.later, **decision.later}
+    ).changes
 
 
 def test_what_somebody_changed_since_is_told_and_not_set_again() -> None:

@@ -28,6 +28,7 @@ from tests.emulator.patches import (
     sessions,
     settings,
     simulation,
+    stack_tables,
     streams,
     table_settings,
     tables,
@@ -41,21 +42,12 @@ from tests.emulator.transitions import tick
 
 def apply() -> asyncio.Future[None]:
     """Puts every patch in place; what is returned keeps time until it is cancelled."""
-    dynamodb = (
-        tables,
-        table_settings,
-        autoscaling,
-        ttl,
-        backups,
-        policies,
-        streams,
-        reads,
-        writes,
-        consumption,
-        partiql,
-    )
+    dynamodb = (tables, ttl, backups, policies, streams, reads, writes, consumption, partiql)
+    # They forget at a reset what is theirs, and leave the rest to what was there before.
+    settings_of_tables = (table_settings, autoscaling, stack_tables)
     functions = (callers, lambda_workers, mappings)
     access = (needs, permissions, simulation)
-    for patch in (sessions, kms, *dynamodb, *functions, *access, alarms, parameters, tagging, dax, gateway, settings):
+    services = (sessions, kms, *dynamodb, *settings_of_tables, *functions, alarms, parameters, tagging, dax)
+    for patch in (*services, *access, gateway, settings):
         patch.apply()
     return asyncio.ensure_future(tick(STATE.transitions.settle, ttl.expire_items, alarms.evaluate_all))

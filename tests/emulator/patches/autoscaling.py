@@ -42,20 +42,22 @@ _CONFIGURATIONS = (
 _targets = AccountRegionScopedDict()
 _policies = AccountRegionScopedDict()
 _actions = AccountRegionScopedDict()
-_reset = dynamodb.reset
 
 
 def apply() -> None:
     router.SERVICE_PATTERNS[SERVICE] = {"target_prefixes": [TARGET_PREFIX], "credential_scope": SERVICE}
     app.SERVICE_HANDLERS[SERVICE] = handle
     iam_actions.SERVICE_TO_IAM_NAMESPACE[SERVICE] = SERVICE
-    dynamodb.reset = reset
+    dynamodb.reset = resetting(dynamodb.reset)
 
 
-def reset() -> None:
-    for kept in (_targets, _policies, _actions):
-        kept.clear()
-    _reset()
+def resetting(others: Callable[[], None]) -> Callable[[], None]:
+    def reset() -> None:
+        for kept in (_targets, _policies, _actions):
+            kept.clear()
+        others()
+
+    return reset
 
 
 class RefusedError(Exception):

@@ -7,6 +7,7 @@ ministack forgets the days of recovery and the mode of insights, and keeps both 
 for takes time here.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import AccountRegionScopedDict
@@ -23,7 +24,6 @@ _list_contributor_insights = dynamodb._list_contributor_insights
 _enable_kinesis = dynamodb._enable_kinesis_streaming_destination
 _update_kinesis = dynamodb._update_kinesis_streaming_destination
 _disable_kinesis = dynamodb._disable_kinesis_streaming_destination
-_reset = dynamodb.reset
 
 _MODES = ("ACCESSED_AND_THROTTLED_KEYS", "THROTTLED_KEYS")
 
@@ -41,13 +41,16 @@ def apply() -> None:
     dynamodb._enable_kinesis_streaming_destination = enable_kinesis
     dynamodb._update_kinesis_streaming_destination = update_kinesis
     dynamodb._disable_kinesis_streaming_destination = disable_kinesis
-    dynamodb.reset = reset
+    dynamodb.reset = resetting(dynamodb.reset)
 
 
-def reset() -> None:
-    _days.clear()
-    _modes.clear()
-    _reset()
+def resetting(others: Callable[[], None]) -> Callable[[], None]:
+    def reset() -> None:
+        _days.clear()
+        _modes.clear()
+        others()
+
+    return reset
 
 
 def forget(name: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from ministack.services import dynamodb
 
 from tests.emulator.answers import Answer, content, refusal, with_content
-from tests.emulator.patches import backups, encryption, policies, table_settings
+from tests.emulator.patches import backups, encryption, policies, sizes, table_settings
 from tests.emulator.state import STATE
 
 STREAM_STARTING = "_stream_starting"
@@ -59,7 +59,7 @@ def create_table(data: dict[str, Any]) -> Answer:
         table[STREAM_STARTING] = True
     if data.get("ResourcePolicy"):
         policies.begin(table["TableArn"], data["ResourcePolicy"])
-    return _begin(answer, table, "CREATING", lambda: _settle(table))
+    return _begin(answer, table, "CREATING", lambda: settle(table))
 
 
 def update_table(data: dict[str, Any]) -> Answer:
@@ -82,7 +82,7 @@ def update_table(data: dict[str, Any]) -> Answer:
     table[_WARM] = data.get("WarmThroughput") or table.get(_WARM)
     if _streams(table) and not streamed:
         table[STREAM_STARTING] = True
-    return _begin(answer, table, "UPDATING", lambda: _settle(table))
+    return _begin(answer, table, "UPDATING", lambda: settle(table))
 
 
 def delete_table(data: dict[str, Any]) -> Answer:
@@ -122,7 +122,8 @@ def _begin(answer: Answer, table: dict[str, Any], status: str, end: Callable[[],
     return with_content(answer, {**content(answer), "TableDescription": table_description(table["TableName"])})
 
 
-def _settle(table: dict[str, Any]) -> None:
+def settle(table: dict[str, Any]) -> None:
+    """What was begun is done."""
     table["TableStatus"] = "ACTIVE"
     table.pop(STREAM_STARTING, None)
 
@@ -200,6 +201,7 @@ def table_description(name: str) -> dict[str, Any]:
             | {"WarmThroughput": _warm_throughput(index, on_demand)}
             for index in description["GlobalSecondaryIndexes"]
         ]
+    sizes.tell(description, table)
     if not _streams(table):
         description.pop("StreamSpecification", None)
     if table.get("LatestStreamArn"):
