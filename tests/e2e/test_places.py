@@ -128,7 +128,9 @@ def test_into_another_account_and_region(quick: Emulator, name: str) -> None:
         writer.stop()
         wait_for("the way back to be kept open", lambda: contents(quick, name) == contents(there, clone))
     writer.assert_kept(there, clone)
-    assert access_roles(quick, there) == {"reverse": [f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/{name}"]}
+    # Each function may write its destination by the role in that account, and nothing else.
+    assert access_roles(quick) == {"reverse": [f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"]}
+    assert access_roles(there) == {"forward": [f"arn:aws:dynamodb:{OTHER_REGION}:{OTHER_ACCOUNT}:table/{clone}"]}
     assert journey.run("--tags", "retire", "-e", f"confirm={name}").succeeded().changed
     writer.assert_kept(there, clone)
     assert left(quick) == {"tables": [JOURNAL]}
@@ -163,18 +165,17 @@ def test_into_another_region_under_the_same_name(quick: Emulator, name: str) -> 
     assert left(there) == {}
 
 
-def access_roles(*places: Endpoint) -> dict[str, list[str]]:
-    """Return what the roles that functions take on may write, by direction."""
+def access_roles(place: Endpoint) -> dict[str, list[str]]:
+    """Return what the roles that functions take on in an account may write, by direction."""
     found = {}
-    for place in places:
-        iam = place.client("iam")
-        for role in iam.list_roles()["Roles"]:
-            function, _hyphen, kind = str(role["RoleName"]).rpartition("-")
-            if kind == "access":
-                statements = iam.get_role_policy(RoleName=role["RoleName"], PolicyName="replication")["PolicyDocument"]
-                found[function.rpartition("-")[2]] = [
-                    each["Resource"] for each in statements["Statement"] if each["Sid"] == "WriteTheDestination"
-                ]
+    iam = place.client("iam")
+    for role in iam.list_roles()["Roles"]:
+        function, _hyphen, kind = str(role["RoleName"]).rpartition("-")
+        if kind == "access":
+            policy = iam.get_role_policy(RoleName=role["RoleName"], PolicyName="replication")["PolicyDocument"]
+            found[function.rpartition("-")[2]] = [
+                each["Resource"] for each in policy["Statement"] if each["Sid"] == "WriteTheDestination"
+            ]
     return found
 
 
