@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import clock_time
-from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import duration_text
+from ansible_collections.sealift.dynamodb.plugins.module_utils.words import duration_text
 
 display = Display()
 

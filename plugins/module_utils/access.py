@@ -8,6 +8,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,8 +17,10 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.sealift.dynamodb.plugins.module_utils.access_key import key_access
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import identity
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import ACCESS_DENIED, SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.function_policy import function_policies
+from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import AWS_MANAGED_ALIAS, resolve_key
+from ansible_collections.sealift.dynamodb.plugins.module_utils.operator_needs import STAGES
 from ansible_collections.sealift.dynamodb.plugins.module_utils.operator_policy import (
-    Question,
     actions_by_stage,
     policies,
     principal_name,
@@ -36,15 +39,17 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.preflight import 
     ask,
     principal_of,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.settings import BY_NAME
+from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 
-_MOST_NAMED = 12
+_PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(?:role|user)/\S+")
 
 
 def access_section(module: AnsibleAWSModule, facts: Facts) -> Section:
     """Return the policies that the migration takes, and what IAM and the key's policy say of them."""
     principals = _principals(module)
-    migration = _migration(module, facts, principals[Side.SOURCE])
+    migration = migration_of(module, facts, principals[Side.SOURCE])
     answers = _answers(module, migration, principals)
     key = key_access(module, facts, migration, principals)
     documents = policies(migration)
@@ -55,6 +60,7 @@ def access_section(module: AnsibleAWSModule, facts: Facts) -> Section:
             "policies": documents,
             "trust": trust(migration),
             "actions": actions_by_stage(migration),
+            "function_policies": function_policies(migration, _streams(facts)),
             "preflight": [_preflight(principals[side], side, answer) for side, answer in answers.items()],
             "refusal": refusal,
             "key": key.data,
@@ -80,14 +86,25 @@ def explain_denied(module: AnsibleAWSModule, error: SealiftError) -> SealiftErro
 
 
 def _principals(module: AnsibleAWSModule) -> dict[Side, Principal]:
-    """Return the caller, and the role that the caller takes on in the target's account."""
-    caller = principal_of(client_at(module, Side.SOURCE, "sts"), client_at(module, Side.SOURCE, "iam"))
+    """Return the operator, and the role that the operator takes on in the target's account."""
+    named = module.params["operator_arn"]
+    if named and not _PRINCIPAL.fullmatch(named):
+        raise SealiftError(
+            f"Option operator_arn is {named}, which is no user's or role's ARN. Nothing was changed. Set it to one, as "
+            "in arn:aws:iam::123456789012:role/operators, and run the same command again."
+        )
+    caller = (
+        Principal(named, named)
+        if named
+        else principal_of(client_at(module, Side.SOURCE, "sts"), client_at(module, Side.SOURCE, "iam"))
+    )
     role = module.params.get("target_role_arn")
     return {Side.SOURCE: caller} | ({Side.TARGET: Principal(role, role)} if role else {})
 
 
-def _migration(module: AnsibleAWSModule, facts: Facts, caller: Principal) -> Migration:
-    own = [_key_of(facts.source), _key_of(facts.journal_table)]
+def migration_of(module: AnsibleAWSModule, facts: Facts, caller: Principal) -> Migration:
+    """Return all that a migration's needs follow from."""
+    own = [_key_of(facts.source), _key_of(facts.journal_table) if facts.journal_table else _managed_key(module, facts)]
     clones = [facts.key.arn, _key_of(facts.target)]
     described = [(Side.SOURCE, arn) for arn in own] + [(Side.TARGET, arn) for arn in clones]
     return Migration(
@@ -101,7 +118,35 @@ def _migration(module: AnsibleAWSModule, facts: Facts, caller: Principal) -> Mig
         pointers=tuple(parse_pointers(module.params["pointers"] or [])),
         caller_arn=caller.arn,
         application_roles=tuple(module.params["application_roles"] or ()),
+        settings=_settings(facts),
     )
+
+
+def _streams(facts: Facts) -> dict[Side, tuple[str, str]]:
+    found = {Side.SOURCE: facts.stream, Side.TARGET: stream_of(facts.target) if facts.target else None}
+    return {side: (stream["arn"], stream["view_type"]) for side, stream in found.items() if stream}
+
+
+def _settings(facts: Facts) -> dict[str, bool] | None:
+    """Return which settings the clone will have, of those that are known."""
+    carriage = facts.carriage
+    if carriage is None:
+        return None
+    later = carriage.wanted.later
+    known = [name for name in BY_NAME if name not in carriage.unread]
+    return {name: name in later and later[name] != BY_NAME[name].off for name in known}
+
+
+def _managed_key(module: AnsibleAWSModule, facts: Facts) -> str | None:
+    """Return the key that the journal will have. Asking for it by its alias makes AWS create it:
+
+    https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html
+    """
+    try:
+        return resolve_key(client_at(module, Side.SOURCE, "kms"), AWS_MANAGED_ALIAS, facts.journal).arn
+    except SealiftError:
+        # The preflight will say so.
+        return None
 
 
 def _named_migration(module: AnsibleAWSModule, caller: Principal) -> Migration:
@@ -124,7 +169,7 @@ def _key_of(table: dict[str, Any] | None) -> str | None:
 
 
 def _customers(arns: Iterable[str | None], facts: Facts) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(arn for arn in arns if arn and arn in facts.function_keys))
+    return tuple(dict.fromkeys(arn for arn in arns if arn and arn in facts.customer_keys))
 
 
 def _answers(module: AnsibleAWSModule, migration: Migration, principals: dict[Side, Principal]) -> dict[Side, Answers]:
@@ -164,11 +209,8 @@ def _lines(
             lines.append(f"permissions: could not look whether {arn} has them, since {answer.unseen}")
         elif not _musts(answer):
             lines.append(f"permissions: {arn} has them, as far as IAM's simulator sees")
-        lines += [
-            f"permissions: {arn} may not perform {_text(denial.question)}: {denial.question.optional}"
-            for denial in answer.denied
-            if denial.question.optional
-        ]
+        optional = [denial for denial in answer.denied if denial.question.optional]
+        lines += [f"permissions: {arn} may not perform {text}" for text in _texts(optional)]
     return lines
 
 
@@ -176,8 +218,20 @@ def _musts(answers: Answers) -> list[Denial]:
     return [denial for denial in answers.denied if not denial.question.optional]
 
 
-def _text(question: Question) -> str:
-    return f"{question.action} on {question.resource} ({', '.join(question.stages)})"
+def _texts(denials: Iterable[Denial]) -> list[str]:
+    """Return what may not be done, an action on all its resources in one text."""
+    found: dict[tuple[str, tuple[str, ...], str], list[str]] = {}
+    for denial in denials:
+        asked = denial.question
+        found.setdefault((asked.action, asked.stages, asked.optional), []).append(asked.resource)
+    return [
+        f"{action} on {', '.join(resources)} ({optional or _stages_text(stages)})"
+        for (action, stages, optional), resources in found.items()
+    ]
+
+
+def _stages_text(stages: tuple[str, ...]) -> str:
+    return "every stage" if stages == STAGES else ", ".join(stages)
 
 
 def _refusal(table: str, principals: dict[Side, Principal], answers: dict[Side, Answers]) -> str:
@@ -186,10 +240,7 @@ def _refusal(table: str, principals: dict[Side, Principal], answers: dict[Side, 
     for side, answer in answers.items():
         missing = _musts(answer)
         if missing:
-            named = [_text(denial.question) for denial in missing[:_MOST_NAMED]]
-            more = len(missing) - len(named)
-            rest = f"; and {more} more, which the plan's access.preflight lists" if more else ""
-            texts.append(f"{principals[side].arn} may not perform {'; '.join(named)}{rest}.")
+            texts.append(f"{principals[side].arn} may not perform {'; '.join(_texts(missing))}.")
     if not texts:
         return ""
     explicit = any(denial.explicit for answer in answers.values() for denial in _musts(answer))

@@ -120,8 +120,8 @@ _TEXTS: Mapping[Kind, tuple[str, str, str]] = {
     Kind.STACK: (
         "CloudFormation stack",
         "it owns {source} and goes on owning it, not {target}",
-        "import {target} into it after the cutover (resource import), with {source} retained; after a change in place "
-        "put the key into its template, or its next update takes the old one back",
+        "import {target} into it after the cutover (template_path writes what that takes), with {source} retained; "
+        "after a change in place put the key into its template, or its next update takes the old one back",
     ),
     Kind.TRIGGERS: (
         "Lambda functions on the stream",
@@ -138,7 +138,7 @@ _TEXTS: Mapping[Kind, tuple[str, str, str]] = {
     Kind.KINESIS: (
         "Kinesis data streams",
         "they get the changes of {source}, and would get the replicated ones of {target} as well",
-        "see that {target} sends to them from the cutover on, and their readers tell the two tables apart",
+        "see that their readers tell the two tables apart, or have {target} send to them from the cutover on only",
     ),
     Kind.DAX: (
         "DAX clusters in the Region",

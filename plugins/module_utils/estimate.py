@@ -1,7 +1,9 @@
 # Copyright: Contributors to the Sealift project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long a seed will take, from what is known before it begins.
+"""How long a seed will take and what it consumes, from what is known before it begins.
+
+The plan tells this, and the seed refuses by it; they differ only in that the plan may have read a sample.
 
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
@@ -9,60 +11,207 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-# What a new on-demand table takes at first, in write request units a second:
+from ansible_collections.sealift.dynamodb.plugins.module_utils.item_size import READ_UNIT_BYTES
+from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import PAGE_ITEMS
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import segment_count
+from ansible_collections.sealift.dynamodb.plugins.module_utils.setting import part_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import ON_DEMAND, TableSpec, Throughput
+from ansible_collections.sealift.dynamodb.plugins.module_utils.workload import (
+    GLOBAL,
+    Part,
+    Sample,
+    parts_of,
+)
+
+# What a new on-demand table takes at first, in request units a second; DescribeTable tells more of one that is warm:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
 NEW_TABLE_WRITE_UNITS = 4000
+NEW_TABLE_READ_UNITS = 12000
 
-# A careful figure for what the scan engine copies a second, small items into a table that takes all of it: an estimate
-# may say that a seed would take too long, but must not let one begin that does.
+# What a partition takes, and how much it holds:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+PARTITION_WRITE_UNITS = 1000
+PARTITION_READ_UNITS = 3000
+PARTITION_BYTES = 10 * 1000**3
+
+# Careful figures for what the scan engine copies a second into a table that takes all of it: an estimate may say that a
+# seed would take too long, but must not let one begin that does. One core of a current machine copies 11,000 items of
+# 1 KB, or 100 MB of large items.
 ENGINE_ITEMS = 2000
+ENGINE_BYTES = 20 * 1000**2
 
-_WRITE_UNIT_BYTES = 1024
+_PAGE_BYTES = 1024**2
+
+_CLONE, _SOURCE, _ENGINE = "the clone's write capacity", "the source's read capacity", "the engine"
+_WRITE_OPTION, _READ_OPTION = "max_write_units", "max_read_units"
+_REMEDIES = {
+    _CLONE: "Give the clone more write capacity, provisioned or warm throughput, and run the command again.",
+    _SOURCE: "Give the source more read capacity, provisioned or warm throughput, and run the command again.",
+    _WRITE_OPTION: "Raise max_write_units and run the command again.",
+    _READ_OPTION: "Raise max_read_units and run the command again.",
+    _ENGINE: (
+        "This release has no faster engine than scan. A table of this size has to be copied by DynamoDB itself, as "
+        "RestoreTableToPointInTime with another key does within an account and Region, and an export to S3 with an "
+        "import beyond them; neither is part of this release, so delete what the table can do without (old items), or "
+        "change its key in place."
+    ),
+}
+_REMEDY_OF_INDEX = "Give the clone's index more write capacity, or add it after the seed, and run the command again."
 
 
 @dataclass(frozen=True)
 class Estimate:
     """A seed's size and duration.
 
-    :param write_units: write units that the table alone will consume; every index adds its own.
-    :param seconds: duration at the rate that the target, the user's limit and the engine allow.
+    :param items: DescribeTable's ItemCount, which AWS refreshes about every six hours, and bytes its TableSizeBytes.
+    :param write_units: what writing the table and all its indexes consumes.
+    :param read_units: what reading the table consumes.
+    :param seconds: duration at the rate that tables, indexes, the user's limits and the engine allow.
+    :param limited_by: which of them is the slowest.
     """
 
     items: int
     bytes: int
     write_units: int
+    read_units: int
     seconds: float
+    limited_by: str
+    parts: tuple[Part, ...]
+
+    @property
+    def remedy(self) -> str:
+        """What makes the seed faster, as whole sentences."""
+        return _REMEDIES.get(self.limited_by, _REMEDY_OF_INDEX)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Units a second that there may be.
+
+    :param table: write units of the target and its local indexes.
+    :param indexes: write units of each global index.
+    :param read: read units of the source.
+    :param max_write_units: the user's limit, and max_read_units the other.
+    """
+
+    table: float
+    indexes: Mapping[str, float]
+    read: float
+    max_write_units: int | None = None
+    max_read_units: int | None = None
+
+
+def limits_of(
+    source: Mapping[str, Any],
+    target: Mapping[str, Any] | None,
+    wanted: TableSpec,
+    max_write_units: int | None = None,
+    max_read_units: int | None = None,
+    warm: Mapping[str, Mapping[str, int]] | None = None,
+) -> Limits:
+    """Return the limits of a seed.
+
+    :param target: DescribeTable's answer where the clone exists; else it is as new, with the settings wanted.
+    :param warm: the setting warm_throughput that the clone is to have.
+    """
+    described = {each["IndexName"]: each for each in (target or {}).get("GlobalSecondaryIndexes", [])}
+    asked = {part: each.get("write_units_per_second", 0) for part, each in (warm or {}).items()}
+    billing = source.get("BillingModeSummary", {}).get("BillingMode")
+    return Limits(
+        table=_writes(wanted.provisioned, wanted.on_demand, target or {}, asked.get(part_of(None), 0)),
+        indexes={
+            index.name: _writes(
+                index.provisioned, index.on_demand, described.get(index.name, {}), asked.get(part_of(index.name), 0)
+            )
+            for index in wanted.global_indexes
+        },
+        read=_reads(source, billing == ON_DEMAND),
+        max_write_units=max_write_units,
+        max_read_units=max_read_units,
+    )
+
+
+def _writes(
+    provisioned: Throughput | None, on_demand: Throughput | None, described: Mapping[str, Any], asked: int
+) -> float:
+    if provisioned and provisioned.write:
+        return provisioned.write
+    warm = described.get("WarmThroughput", {}).get("WriteUnitsPerSecond") or NEW_TABLE_WRITE_UNITS
+    return min(max(warm, asked), (on_demand and on_demand.write) or math.inf)
+
+
+def _reads(described: Mapping[str, Any], on_demand: bool) -> float:
+    if not on_demand:
+        return described.get("ProvisionedThroughput", {}).get("ReadCapacityUnits") or NEW_TABLE_READ_UNITS
+    most = described.get("OnDemandThroughput", {}).get("MaxReadRequestUnits", -1)
+    warm = described.get("WarmThroughput", {}).get("ReadUnitsPerSecond") or NEW_TABLE_READ_UNITS
+    return min(warm, most if most > 0 else math.inf)
 
 
 def estimate_seed(
-    items: int, size: int, provisioned_write_units: int | None = None, max_write_units: int | None = None
+    source: Mapping[str, Any], wanted: TableSpec, limits: Limits, workers: int = 8, sample: Sample | None = None
 ) -> Estimate:
     """Estimate a seed.
 
-    :param items: DescribeTable's ItemCount, which AWS refreshes about every six hours.
-    :param size: DescribeTable's TableSizeBytes.
-    :param provisioned_write_units: write capacity units a second of the target; None on demand.
-    :param max_write_units: the user's limit, write units a second.
+    :param source: DescribeTable's answer.
+    :param wanted: the target's settings.
+    :param workers: how many segments are copied at the same time.
+    :param sample: of the source's items; without it the average size counts for all.
     """
-    units = items * max(1, math.ceil(size / items / _WRITE_UNIT_BYTES)) if items else 0
-    limit = min(provisioned_write_units or NEW_TABLE_WRITE_UNITS, max_write_units or math.inf)
-    return Estimate(items, size, units, max(units / limit, items / ENGINE_ITEMS))
+    parts = parts_of(source, wanted, sample)
+    units = sum(part.write_units for part in parts)
+    read = scan_units(parts[0].items, parts[0].bytes, segment_count(parts[0].bytes, workers))
+    times = _times(parts, units, read, limits)
+    limited_by = max(times, key=lambda name: times[name])
+    return Estimate(
+        source.get("ItemCount", 0),
+        source.get("TableSizeBytes", 0),
+        units,
+        read,
+        times[limited_by],
+        limited_by,
+        parts,
+    )
 
 
-def duration_text(seconds: float) -> str:
-    """Return a duration as people say it: 45 s, 12 min, 3 h 20 min."""
-    if seconds < 90:
-        return f"{math.ceil(seconds)} s"
-    minutes = math.ceil(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+def _times(parts: tuple[Part, ...], units: int, read: int, limits: Limits) -> dict[str, float]:
+    """Return how long each limit alone would make the seed take."""
+    own = sum(part.write_units for part in parts if part.kind != GLOBAL)
+    times = {_CLONE: own / limits.table}
+    for part in parts:
+        if part.kind == GLOBAL:
+            times[f"the write capacity of the clone's index {part.name}"] = part.write_units / limits.indexes[part.name]
+    times[_SOURCE] = read / limits.read
+    if limits.max_write_units:
+        times[_WRITE_OPTION] = units / limits.max_write_units
+    if limits.max_read_units:
+        times[_READ_OPTION] = read / limits.max_read_units
+    times[_ENGINE] = max(parts[0].items / ENGINE_ITEMS, parts[0].bytes / ENGINE_BYTES)
+    return times
 
 
-def size_text(size: float) -> str:
-    """Return a number of bytes as people say it: 512 B, 3.4 MB, 1.2 TB; a kB is 1,000 B."""
-    units = iter(("B", "kB", "MB", "GB", "TB"))
-    unit = next(units)
-    while size >= 1000 and unit != "TB":
-        size, unit = size / 1000, next(units)
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+def scan_units(items: int, size: int, segments: int) -> int:
+    """Return the read units of a strongly consistent scan: one for 4 KB, rounded up for each page.
+
+    :param size: bytes of all items.
+    :param segments: into how many the scan is cut; each has a last page of its own.
+    """
+    if not items:
+        return 0
+    pages = max(min(segments, items), math.ceil(items / PAGE_ITEMS), math.ceil(size / _PAGE_BYTES))
+    # What a page has beyond whole units is half of one on average.
+    return round(pages * max(1.0, size / pages / READ_UNIT_BYTES + 0.5))
+
+
+def partitions_of(size: int, write: float, read: float) -> int:
+    """Return about how many partitions a table has; DynamoDB does not tell.
+
+    :param size: its bytes.
+    :param write: the write units a second that it takes, and read the read units.
+    """
+    units = write / PARTITION_WRITE_UNITS, read / PARTITION_READ_UNITS
+    return max(1, math.ceil(size / PARTITION_BYTES), *map(math.ceil, units))

@@ -34,11 +34,17 @@ _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference
 
 # Actions that AWS can't allow for one resource only, with the page that says so.
 WITHOUT_RESOURCE = {
+    "application-autoscaling:DescribeScalableTargets": f"{_REFERENCE}awsapplicationautoscaling.html",
+    "application-autoscaling:DescribeScalingPolicies": f"{_REFERENCE}awsapplicationautoscaling.html",
+    "application-autoscaling:DescribeScheduledActions": f"{_REFERENCE}awsapplicationautoscaling.html",
+    "backup:ListBackupPlans": f"{_REFERENCE}awsbackup.html",
     "cloudwatch:GetMetricData": f"{_REFERENCE}amazoncloudwatch.html",
+    "dynamodb:ListContributorInsights": f"{_REFERENCE}amazondynamodb.html",
     "dynamodb:ListBackups": f"{_REFERENCE}amazondynamodb.html",
     "lambda:CreateEventSourceMapping": f"{_REFERENCE}awslambda.html",
     "lambda:ListEventSourceMappings": f"{_REFERENCE}awslambda.html",
     "logs:DescribeLogGroups": f"{_REFERENCE}amazoncloudwatchlogs.html",
+    "pipes:ListPipes": f"{_REFERENCE}amazoneventbridgepipes.html",
     "sqs:ListQueues": f"{_REFERENCE}amazonsqs.html",
     "ssm:DescribeParameters": f"{_REFERENCE}awssystemsmanager.html",
     "tag:GetResources": f"{_REFERENCE}amazonresourcegrouptaggingapi.html",
@@ -70,6 +76,8 @@ class Need:
 class _Row(NamedTuple):
     """Actions of one service that some stages do to some kinds of things.
 
+    :param setting: the clone's, which alone they are for.
+
     :param stages: names of stages, or of groups of them.
     :param kinds: names that targets() knows.
     """
@@ -79,6 +87,7 @@ class _Row(NamedTuple):
     service: str
     operations: str
     optional: str = ""
+    setting: str = ""
 
 
 _GROUPS = {
@@ -89,6 +98,18 @@ _GROUPS = {
     "deploys": ("replicate", "cutover"),
     "changes": ("stream", "clone", "replicate", "seed", "verify", "cutover", "rollback", "retire", "abandon"),
 }
+
+_SCALING = "application-autoscaling"
+_SCALED = "DescribeScalableTargets DescribeScalingPolicies DescribeScheduledActions"
+_SCALING_CHANGES = (
+    "DeleteScalingPolicy DeleteScheduledAction DeregisterScalableTarget PutScalingPolicy PutScheduledAction "
+    "RegisterScalableTarget"
+)
+# A policy by a target makes alarms, in its caller's name.
+_ALARM_CHANGES = "DeleteAlarms DescribeAlarms PutMetricAlarm"
+_KINESIS = "DisableKinesisStreamingDestination EnableKinesisStreamingDestination UpdateKinesisStreamingDestination"
+_FIRST = "only for the first use of the setting in the account"
+_UNTOLD = "without it clone can't tell all that the clone lacks"
 
 _ROWS = (
     # The tables and the journal.
@@ -101,15 +122,47 @@ _ROWS = (
     _Row("stream", "source_stream", "dynamodb", "DescribeStream"),
     _Row("cutover", "target", "dynamodb", "UpdateTable"),
     _Row("cutover", "target_stream", "dynamodb", "DescribeStream"),
-    _Row("clone", "source target", "dynamodb", "ListTagsOfResource"),
-    _Row("clone", "target", "dynamodb", "CreateTable TagResource"),
+    # The clone's settings; what must wait for the copy is set by the stage seed.
     _Row(
-        "clone",
+        "plan clone seed",
         "source",
         "dynamodb",
-        "DescribeContinuousBackups DescribeContributorInsights DescribeKinesisStreamingDestination DescribeTimeToLive "
-        "GetResourcePolicy",
+        "DescribeContinuousBackups DescribeKinesisStreamingDestination DescribeTimeToLive GetResourcePolicy "
+        "ListTagsOfResource",
     ),
+    _Row(
+        "clone seed",
+        "target",
+        "dynamodb",
+        "DescribeContinuousBackups DescribeKinesisStreamingDestination DescribeTimeToLive GetResourcePolicy "
+        "ListTagsOfResource",
+    ),
+    _Row("plan clone seed", "all_of_source", "dynamodb", "ListContributorInsights"),
+    _Row("clone seed", "all_of_target", "dynamodb", "ListContributorInsights"),
+    _Row("plan clone seed retire", "all_of_source", _SCALING, _SCALED),
+    _Row("clone seed abandon", "all_of_target", _SCALING, _SCALED),
+    _Row("clone", "target", "dynamodb", "CreateTable TagResource UntagResource"),
+    _Row("clone seed", "target", "dynamodb", "UpdateTable"),
+    _Row("clone", "target", "dynamodb", "UpdateContinuousBackups", setting="point_in_time_recovery"),
+    _Row("clone", "target", "dynamodb", "DeleteResourcePolicy PutResourcePolicy", setting="resource_policy"),
+    _Row(
+        "clone seed", "target target_indexes", "dynamodb", "UpdateContributorInsights", setting="contributor_insights"
+    ),
+    _Row("clone seed", "target", "dynamodb", _KINESIS, setting="kinesis_destination"),
+    _Row("clone seed", "kinesis", "kinesis", "DescribeStream PutRecord PutRecords", setting="kinesis_destination"),
+    _Row("clone seed", "scaled_target", _SCALING, _SCALING_CHANGES, setting="autoscaling"),
+    _Row("clone seed", "scaling_alarms", "cloudwatch", _ALARM_CHANGES, setting="autoscaling"),
+    _Row("retire", "scaled_source", _SCALING, "DeregisterScalableTarget", setting="autoscaling"),
+    _Row("abandon", "scaled_target", _SCALING, "DeregisterScalableTarget", setting="autoscaling"),
+    _Row("clone seed", "linked_scaling", "iam", "CreateServiceLinkedRole", _FIRST, setting="autoscaling"),
+    _Row("clone seed", "linked_insights", "iam", "CreateServiceLinkedRole", _FIRST, setting="contributor_insights"),
+    _Row("clone seed", "linked_kinesis", "iam", "CreateServiceLinkedRole", _FIRST, setting="kinesis_destination"),
+    # What the clone can't carry is only told of.
+    _Row("clone", "source_stream", "dynamodb", "GetResourcePolicy", _UNTOLD),
+    _Row("clone", "all_alarms_of_source", "cloudwatch", "DescribeAlarms", _UNTOLD),
+    _Row("clone", "all_of_source", "pipes", "ListPipes", _UNTOLD),
+    _Row("clone", "all_of_source", "backup", "ListBackupPlans", _UNTOLD),
+    _Row("clone", "backup_plans", "backup", "GetBackupSelection ListBackupSelections", _UNTOLD),
     _Row("seed", "source", "dynamodb", "BatchGetItem Scan"),
     _Row("seed verify", "target", "dynamodb", "BatchWriteItem"),
     _Row("verify moves", "source target", "dynamodb", "BatchGetItem GetItem"),
@@ -131,12 +184,17 @@ _ROWS = (
     _Row("ends", "all_of_source", "cloudwatch", "GetMetricData"),
     _Row("ends", "all_of_target", "cloudwatch", "GetMetricData"),
     _Row("rekey", "source", "dynamodb", "UpdateTable"),
+    # It looks whose migrations the table belongs to, and whether their functions may use the key.
+    _Row("rekey", "journal", "dynamodb", "Scan"),
+    _Row("rekey", "functions", "lambda", "GetFunctionConfiguration"),
+    _Row("rekey", "roles", "iam", "GetRolePolicy ListRolePolicies"),
     _Row("every", "target_role", "sts", "AssumeRole"),
     # The keys.
     _Row("forwards rekey", "described_keys", "kms", "DescribeKey"),
     # What the replication is made of.
     _Row("forwards moves ends status", "all_of_homes", "lambda", "ListEventSourceMappings"),
-    _Row("changes status", "mappings", "lambda", "GetEventSourceMapping"),
+    # Of one that is gone, AWS can't tell whose it was.
+    _Row("changes status", "all_mappings", "lambda", "GetEventSourceMapping"),
     _Row("seed moves deploys ends", "mappings", "lambda", "UpdateEventSourceMapping"),
     _Row("changes status", "functions", "lambda", "GetFunctionConfiguration"),
     _Row("seed verify moves ends status", "queues", "sqs", "GetQueueAttributes GetQueueUrl"),
@@ -156,7 +214,7 @@ _DEPLOYING = (
     ("function_versions", "lambda", "GetFunction"),
     ("functions", "lambda", "UpdateFunctionCode UpdateFunctionConfiguration"),
     ("new_mappings", "lambda", "CreateEventSourceMapping"),
-    ("tagged_mappings", "lambda", "ListTags TagResource"),
+    ("all_mappings", "lambda", "ListTags TagResource"),
     ("any_alarms", "cloudwatch", "DescribeAlarms"),
     ("alarms", "cloudwatch", "PutMetricAlarm"),
 )
@@ -177,7 +235,14 @@ _REMOVING = (
 # Only plan looks at permissions, and goes on without these.
 _UNSEEN = "without it plan can't tell what is missing"
 _UNREAD = "without it plan can't tell who may use the key"
+_DEPENDENTS = "without it plan can't tell what depends on the table"
 _LOOKING = (
+    _Row("plan", "source", "dynamodb", "Scan", "without it plan can't tell how large items are"),
+    _Row("plan", "all_of_source", "cloudwatch", "GetMetricData", "without it plan can't tell how much is written"),
+    _Row("plan", "all_of_source", "pipes", "ListPipes", _DEPENDENTS),
+    _Row("plan", "all_of_source", "backup", "ListBackupPlans", _DEPENDENTS),
+    _Row("plan", "backup_plans", "backup", "GetBackupSelection ListBackupSelections", _DEPENDENTS),
+    _Row("plan", "dax_clusters", "dax", "DescribeClusters", _DEPENDENTS),
     _Row("plan", "caller target_principal application_roles", "iam", "SimulatePrincipalPolicy", _UNSEEN),
     _Row("plan", "target_keys_policies", "kms", "GetKeyPolicy", _UNREAD),
 )
@@ -192,9 +257,14 @@ def _needs(migration: Migration) -> Iterator[Need]:
     for row in (*_ROWS, *_key_rows(), *_role_rows(), *_LOOKING):
         stages = tuple(stage for name in row.stages.split() for stage in _GROUPS.get(name, (name,)))
         actions = tuple(f"{row.service}:{operation}" for operation in row.operations.split())
+        optional = row.optional
+        if row.setting and not migration.has_setting(row.setting):
+            if migration.has_setting(row.setting) is False:
+                continue
+            optional = optional or f"only for a table with {row.setting.replace('_', ' ')}"
         for kind in row.kinds.split():
             for target in targets(migration, kind):
-                yield Need(stages, actions, target, row.optional)
+                yield Need(stages, actions, target, optional)
     if migration.caller_arn and ":role/" in migration.caller_arn:
         # A session does not tell its role's path.
         caller = Target("Caller", Side.SOURCE, (migration.caller_arn,))
@@ -207,8 +277,8 @@ def _key_rows() -> Iterator[_Row]:
     """Yield what DynamoDB asks of KMS as its caller."""
     operations = " ".join(action.partition(":")[2] for action in KEY_ACTIONS)
     yield _Row("forwards moves ends status", "source_keys target_keys", "kms", operations)
-    yield _Row("rekey", "target_keys", "kms", operations)
-    yield _Row("clone rekey", "target_keys", "kms", GRANT.partition(":")[2])
+    yield _Row("clone", "target_keys", "kms", GRANT.partition(":")[2])
+    yield _Row("rekey", "rekey_keys", "kms", f"{operations} {GRANT.partition(':')[2]}")
 
 
 def _role_rows() -> Iterator[_Row]:

@@ -8,7 +8,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -54,6 +54,7 @@ class Migration:
     :param target_keys: ARNs of the customer managed keys that the target has or shall have.
     :param described_keys: ARNs of all keys that are looked at, by side; AWS managed ones too.
     :param caller_arn: the user, or the role of the session, who is the operator; None where it can't be known.
+    :param settings: by name, whether the clone will have it; without those of which that is not known.
     :param application_roles: roles whose access to the target's key is looked at.
     """
 
@@ -66,7 +67,12 @@ class Migration:
     described_keys: tuple[tuple[Side, str], ...] = ()
     pointers: tuple[Pointer, ...] = ()
     caller_arn: str | None = None
-    application_roles: tuple[str, ...] = field(default=())
+    application_roles: tuple[str, ...] = ()
+    settings: Mapping[str, bool] | None = field(default=None, hash=False)
+
+    def has_setting(self, name: str) -> bool | None:
+        """Tell whether the clone will have a setting; None where that is not known."""
+        return None if self.settings is None else self.settings.get(name)
 
     @property
     def journal_arn(self) -> str:
@@ -131,7 +137,7 @@ Directions = Sequence[Direction]
 
 def _tables(side: Side, suffix: str = "") -> Callable[[Migration, Directions], Found]:
     def found(migration: Migration, _directions: Directions) -> Found:
-        kind = {"": "", "/stream/*": "Stream", "/backup/*": "Backups"}[suffix]
+        kind = {"": "", "/stream/*": "Stream", "/backup/*": "Backups", "/index/*": "Indexes"}[suffix]
         yield Target(f"{side.value.title()}{kind}", side, (f"{migration.table_arn(side)}{suffix}",))
 
     return found
@@ -216,6 +222,60 @@ def _keys(side: Side) -> Callable[[Migration, Directions], Found]:
     return found
 
 
+def _rekey_keys(migration: Migration, _directions: Directions) -> Found:
+    """Yield the keys that the source itself may get, where it is not copied at all: the one asked for, if it can be."""
+    same = migration.place(Side.SOURCE) == migration.place(Side.TARGET) and not migration.target_role_arn
+    for target in _keys(Side.SOURCE)(migration, ()):
+        arns = migration.source_keys + migration.target_keys if same else migration.source_keys
+        yield replace(target, arns=arns)
+
+
+def _beside_source(name: str, service: str, resource: str) -> Callable[[Migration, Directions], Found]:
+    """Return what yields things of the source's account and Region that are not the migration's own."""
+
+    def found(migration: Migration, _directions: Directions) -> Found:
+        yield Target(name, Side.SOURCE, (f"{migration.home(Side.SOURCE, service)}{resource}",))
+
+    return found
+
+
+def _target_kinesis(migration: Migration, _directions: Directions) -> Found:
+    """Yield the streams of the target's account and Region: which one, the table's settings say."""
+    yield Target("KinesisStreams", Side.TARGET, (f"{migration.home(Side.TARGET, 'kinesis')}stream/*",))
+
+
+def _scaled(side: Side) -> Callable[[Migration, Directions], Found]:
+    def found(migration: Migration, _directions: Directions) -> Found:
+        of_dynamodb = Condition("StringEquals", "application-autoscaling:service-namespace", ("dynamodb",))
+        arn = f"{migration.home(side, 'application-autoscaling')}scalable-target/*"
+        yield Target("ScalableTargets", side, (arn,), (of_dynamodb,))
+
+    return found
+
+
+def _scaling_alarms(migration: Migration, _directions: Directions) -> Found:
+    """Yield the alarms that a policy by a target makes, in its caller's name.
+
+    https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
+    """
+    table = migration.target_arn.rpartition("/")[2]
+    home = migration.home(Side.TARGET, "cloudwatch")
+    yield Target("ScalingAlarms", Side.TARGET, (f"{home}alarm:TargetTracking-table/{table}*",))
+
+
+def _linked(service: str) -> Callable[[Migration, Directions], Found]:
+    """Return what yields the role with which AWS itself does what a setting asks for; an account has it once.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/using-service-linked-roles.html
+    """
+
+    def found(migration: Migration, _directions: Directions) -> Found:
+        home = migration.home(Side.TARGET, "iam", account_only=True)
+        yield Target("LinkedRoles", Side.TARGET, (f"{home}role/aws-service-role/{service}/*",))
+
+    return found
+
+
 def _described_keys(migration: Migration, _directions: Directions) -> Found:
     for side, arn in migration.described_keys:
         yield Target("Keys", side, (arn,))
@@ -273,10 +333,22 @@ _KINDS: dict[str, Callable[[Migration, Directions], Found]] = {
     "any_alarms": _named("AnyAlarms", "cloudwatch", lambda home, _names: [f"{home}alarm:*"]),
     "mappings": _mappings("Mappings", "", of_functions=True),
     "new_mappings": _mappings("NewMappings", "*", of_functions=True),
-    "tagged_mappings": _mappings("TaggedMappings", "", of_functions=False),
+    "all_mappings": _mappings("AllMappings", "", of_functions=False),
     "source_keys": _keys(Side.SOURCE),
     "target_keys": _keys(Side.TARGET),
+    "target_indexes": _tables(Side.TARGET, "/index/*"),
+    "kinesis": _target_kinesis,
+    "scaled_source": _scaled(Side.SOURCE),
+    "scaled_target": _scaled(Side.TARGET),
+    "scaling_alarms": _scaling_alarms,
+    "linked_insights": _linked("contributorinsights.dynamodb.amazonaws.com"),
+    "linked_kinesis": _linked("kinesisreplication.dynamodb.amazonaws.com"),
+    "linked_scaling": _linked("dynamodb.application-autoscaling.amazonaws.com"),
+    "all_alarms_of_source": _beside_source("AllAlarms", "cloudwatch", "alarm:*"),
+    "rekey_keys": _rekey_keys,
     "described_keys": _described_keys,
+    "backup_plans": _beside_source("BackupPlans", "backup", "backup-plan:*"),
+    "dax_clusters": _beside_source("Clusters", "dax", "cache/*"),
     "target_role": _target_role,
     "caller": _caller,
     "target_principal": _target_principal,

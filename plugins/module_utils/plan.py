@@ -18,18 +18,38 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.access import access_section, explain_denied
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import refuse_out_of_range, with_diff
+from ansible_collections.sealift.dynamodb.plugins.module_utils.commands import repeatable
+from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import arn_beside, gate_key
+from ansible_collections.sealift.dynamodb.plugins.module_utils.function_places import function_places
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import (
+    access_role_arn,
+    account_of,
+    arn_beside,
+    gate_key,
+    region_of,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_advice import advice_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_consumers import consumers_section
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_cost import cost_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_facts import Facts, read_facts
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_file import (
+    plan_file,
+    refuse_foreign_file,
+    write_plan,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_resources import resources_section
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_sample import sample_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_section import Section
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_settings import diff_of, settings_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_text import (
     head_lines,
     missing,
     seed_problems,
     stages,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_time import time_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import predicted_stream
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_text, table_id
 
@@ -37,18 +57,41 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key
 DETAILS: tuple[Callable[[AnsibleAWSModule, Facts], Section], ...] = (
     advice_section,
     consumers_section,
+    resources_section,
+    settings_section,
+    sample_section,
+    time_section,
+    cost_section,
     access_section,
 )
+_RANGES = {"workers": (1, 256), "max_write_units": (1, None), "max_read_units": (1, None)}
 
 
 def make_plan(module: AnsibleAWSModule) -> dict[str, Any]:
     """Return the plan of a migration; nothing is changed, in check mode or not."""
+    refuse_out_of_range(module.params, _RANGES)
     try:
         facts = read_facts(module)
         sections = [section(module, facts) for section in DETAILS] if module.params["details"] else []
     except SealiftError as error:
         raise explain_denied(module, error) if module.params["details"] else error from error
-    return {"changed": False, "plan": _plan(facts, sections)}
+    plan = _plan(facts, sections)
+    for name in ("missing", "problems", "summary"):
+        plan[name] = [repeatable(line, module.params) for line in plan[name]]
+    result = {"changed": False, "plan": plan, "plan_path": _write(module, facts, plan)}
+    return with_diff(module, result, *diff_of(facts)) if facts.carriage else result
+
+
+def _write(module: AnsibleAWSModule, facts: Facts, plan: dict[str, Any]) -> str | None:
+    """Write the plan where the user wants it, and return where that is; in check mode it is not written."""
+    path = module.params["plan_path"]
+    if not path:
+        return None
+    file = plan_file(path, facts.source["TableName"])
+    refuse_foreign_file(file, facts.source_arn)
+    if not module.check_mode:
+        write_plan(file, plan)
+    return str(file)
 
 
 def _plan(facts: Facts, sections: list[Section]) -> dict[str, Any]:
@@ -72,6 +115,7 @@ def _base(facts: Facts) -> dict[str, Any]:
     """Return what every caller needs."""
     source, route = facts.source, facts.route
     _unused, partition, _service, region, account, _table = facts.source_arn.split(":", 5)
+    journal_arn = arn_beside(facts.source_arn, facts.journal)
     stream = facts.origin_stream or predicted_stream(facts.origin_arn, "NEW_AND_OLD_IMAGES")
     return {
         "account": account,
@@ -94,17 +138,27 @@ def _base(facts: Facts) -> dict[str, Any]:
             "kms_key_arn": facts.key.arn,
         },
         "direction": str(route.direction),
-        "origin": {"name": route.origin, "arn": facts.origin_arn},
-        "destination": {"name": route.destination, "arn": facts.destination_arn},
+        "origin": _located(facts.origin_arn),
+        "destination": _located(facts.destination_arn),
         "stream_arn": stream["arn"],
         "stream_view_type": stream["view_type"],
         "function_kms_key_arns": list(facts.function_keys),
+        "access_kms_key_arns": list(facts.access_keys),
+        "function_places": function_places(
+            facts.origin_arn, facts.destination_arn, journal_arn, access_role_arn(facts.destination_arn, facts.names)
+        ),
+        "access_role_arn": access_role_arn(facts.destination_arn, facts.names) if facts.across_accounts else None,
         "names": asdict(facts.names),
         "gate": gate_key(facts.source_arn, route.direction),
         "journal": {
             "name": facts.journal,
-            "arn": arn_beside(facts.source_arn, facts.journal),
+            "arn": journal_arn,
             "exists": facts.journal_table is not None,
         },
         "estimate": asdict(facts.estimate),
+        "deadline": clock_time(facts.deadline.enable_before),
     }
+
+
+def _located(arn: str) -> dict[str, str]:
+    return {"name": arn.rsplit("/", 1)[-1], "arn": arn, "region": region_of(arn), "account": account_of(arn)}

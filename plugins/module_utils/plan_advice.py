@@ -54,7 +54,7 @@ def advice_section(module: AnsibleAWSModule, facts: Facts) -> Section:
 
 def _comparison(facts: Facts) -> Comparison:
     source = readable(spec_of(facts.source, ()))
-    wanted = readable(spec_of(facts.target or facts.source, ()))
+    wanted = readable(facts.wanted)
     here, there = (arn.split(":")[3:5] for arn in (facts.source_arn, facts.target_arn))
     place = [
         text

@@ -8,14 +8,13 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-import time
-
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import cannot_arm, switched_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
-from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import duration_text, size_text
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import account_of, elsewhere
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_facts import Facts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side, current_side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_text
+from ansible_collections.sealift.dynamodb.plugins.module_utils.words import duration_text, size_text
 
 
 def head_lines(facts: Facts) -> list[str]:
@@ -23,7 +22,7 @@ def head_lines(facts: Facts) -> list[str]:
     source, estimate = facts.source, facts.estimate
     lines = [
         f"{source['TableName']}: about {estimate.items} items, {size_text(estimate.bytes)}, key {key_text(source)}; "
-        f"clone: {facts.target_name}",
+        f"clone: {facts.target_name}{elsewhere(facts.target_arn, facts.source_arn)}",
     ]
     if current_side(facts.switch) is Side.TARGET:
         lines.append(
@@ -61,11 +60,13 @@ def missing(facts: Facts) -> list[str]:
 
 def seed_problems(facts: Facts) -> list[str]:
     """Return why the seed will be refused, if it will."""
-    if facts.seed is not None or Deadline(0).may_begin(facts.estimate.seconds):
+    # The seed itself reads no sample, and what it refuses must be foretold as it sees it.
+    longest = max(facts.estimate, facts.rough_estimate, key=lambda estimate: estimate.seconds)
+    if facts.seed is not None or Deadline(0).may_begin(longest.seconds):
         return []
     return [
-        f"seed: would take about {duration_text(facts.estimate.seconds)}, and a stream keeps changes for 24 h; "
-        "raise max_write_units or the clone's write capacity"
+        f"seed: would take about {duration_text(longest.seconds)}, limited by {longest.limited_by}, and must not take "
+        f"more than 18 h: a stream keeps changes for 24 h. {longest.remedy}"
     ]
 
 
@@ -79,14 +80,17 @@ def _clone_text(facts: Facts) -> str:
     if facts.target:
         return f"compare {facts.target_name}, which exists, with what it should be"
     key = facts.key.arn or facts.key_name
-    return f"create {facts.target_name} (key {key_text(facts.source)}), encrypted with {key}"
+    where = elsewhere(facts.target_arn, facts.source_arn)
+    return f"create {facts.target_name}{where} (key {key_text(facts.source)}), encrypted with {key}"
 
 
 def _replicate_text(facts: Facts) -> str:
-    names = facts.names
+    names, access = facts.names, ""
+    if facts.across_accounts:
+        access = f"role {names.access_role} in account {account_of(facts.destination_arn)}, "
     return (
         f"function and role {names.function}, queue {names.queue}, log group {names.log_group}, {len(names.alarms)} "
-        "alarms, and the event source mapping, armed: it does not run before the seed is complete"
+        f"alarms, {access}and the event source mapping, armed: it does not run before the seed is complete"
     )
 
 
@@ -94,9 +98,8 @@ def _seed_text(facts: Facts) -> str:
     if facts.seed and facts.seed["state"] == "complete":
         return f"nothing: complete since {clock_time(facts.seed['complete_at'])}"
     estimate = facts.estimate
-    began_at = facts.seed["began_at"] if facts.seed else time.time()
     return (
         f"copy about {estimate.items} items ({size_text(estimate.bytes)}, {estimate.write_units} write units) in about "
         f"{duration_text(estimate.seconds)}, then start replication; must be done by "
-        f"{clock_time(Deadline(began_at).enable_before)}"
+        f"{clock_time(facts.deadline.enable_before)}"
     )

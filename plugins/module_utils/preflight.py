@@ -112,7 +112,7 @@ def ask(iam: Client, principal: Principal, asked: Sequence[Question]) -> Answers
     except SealiftError as error:
         return Answers(unseen=_unseen(error, principal.arn))
     # Of the values that a key may have, each is asked about.
-    return Answers(tuple({(denial.question.action, denial.question.resource): denial for denial in denied}.values()))
+    return Answers(tuple({denial.question: denial for denial in denied}.values()))
 
 
 def _unseen(error: SealiftError, arn: str) -> str:

@@ -48,27 +48,33 @@ def traffic_of(cloudwatch: Client, table: Description, minutes: int) -> list[Tra
     """Return what a table and its global indexes consumed in the last minutes; nothing where nobody asked anything."""
     places = ["", *(index["IndexName"] for index in table.get("GlobalSecondaryIndexes", []))]
     asked = [(place, kind) for place in places for kind in _METRICS]
-    now = time.time()
-    with doing(f"read what table {table['TableName']} consumed"):
-        pages = cloudwatch.get_paginator("get_metric_data").paginate(
-            MetricDataQueries=[
-                _query(f"m{number}", table["TableName"], place, kind) for number, (place, kind) in enumerate(asked)
-            ],
-            StartTime=(now - 60 * minutes) // _PERIOD * _PERIOD,
-            EndTime=now + _PERIOD,
-        )
-        results = [result for page in pages for result in page["MetricDataResults"]]
     found = []
-    for number, (place, kind) in enumerate(asked):
-        points: list[tuple[datetime, float]] = []
-        for result in results:
-            if result["Id"] == f"m{number}":
-                points += zip(result["Timestamps"], result["Values"], strict=True)
+    for (place, kind), points in points_of(cloudwatch, table["TableName"], asked, minutes).items():
         used = [(at, units) for at, units in points if units > 0]
         if used:
             last = max(at for at, _unused in used)
             found.append(Traffic(place, kind, sum(units for _unused, units in used), last.timestamp()))
     return found
+
+
+def points_of(
+    cloudwatch: Client, table: str, asked: list[tuple[str, str]], minutes: int
+) -> dict[tuple[str, str], list[tuple[datetime, float]]]:
+    """Return, for each place and kind asked for, the minutes that have a datapoint, and the units consumed in each."""
+    now = time.time()
+    with doing(f"read what table {table} consumed"):
+        pages = cloudwatch.get_paginator("get_metric_data").paginate(
+            MetricDataQueries=[_query(f"m{number}", table, *each) for number, each in enumerate(asked)],
+            StartTime=(now - 60 * minutes) // _PERIOD * _PERIOD,
+            EndTime=now + _PERIOD,
+        )
+        results = [result for page in pages for result in page["MetricDataResults"]]
+    points: dict[tuple[str, str], list[tuple[datetime, float]]] = {each: [] for each in asked}
+    for number, each in enumerate(asked):
+        for result in results:
+            if result["Id"] == f"m{number}":
+                points[each] += zip(result["Timestamps"], result["Values"], strict=True)
+    return points
 
 
 def _query(identifier: str, table: str, index: str, kind: str) -> dict[str, Any]:

@@ -38,6 +38,15 @@ options:
   max_write_units:
     description: Limit of the seed, in write units a second.
     type: int
+  max_read_units:
+    description: Limit of the seed, and of this module's own sample, in read units a second.
+    type: int
+    version_added: 0.3.0
+  workers:
+    description: How many segments the seed will copy at the same time (1 to 256).
+    type: int
+    default: 8
+    version_added: 0.3.0
   details:
     description:
       - Whether to look at everything that the migration touches as well. Without it the plan has only what the other
@@ -45,12 +54,43 @@ options:
     type: bool
     default: false
     version_added: 0.3.0
+  sample:
+    description:
+      - Whether to read a sample of the source's items, of which only the sizes are kept. DescribeTable tells their
+        count and their total size alone, and units are rounded up for each item and for each index's entry.
+      - The sample is at most 32 pages, which take at most 4,096 read units.
+      - Without it the estimates are rough. Only with O(details=true).
+    type: bool
+    default: true
+    version_added: 0.3.0
+  price_path:
+    description:
+      - Path of a JSON file with prices by Region. The collection has one in C(roles/migration/files/prices.json), which
+        the role hands over.
+      - Without it, and for a Region that it does not know, the plan has units only.
+    type: path
+    version_added: 0.3.0
+  plan_path:
+    description:
+      - Where to write the plan as JSON, in one step and for its owner only. In a folder that exists, or whose path ends
+        in C(/), the file is called like the source, with C(.plan.json) added.
+      - A file that holds the plan of another table, or no plan, is not overwritten.
+      - The file is a report, which has times in it and is new every time, so the module tells of no change.
+      - In check mode nothing is written.
+    type: path
+    version_added: 0.3.0
   pointers:
     description:
       - The places that a cutover will switch, as for M(sealift.dynamodb.dynamodb_pointers). With O(details), the
         permissions for that are looked at.
     type: list
     elements: dict
+    version_added: 0.3.0
+  operator_arn:
+    description:
+      - ARN of the user or role that will run the stages. With O(details), the policies are for it and its permissions
+        are looked at. By default it is the caller.
+    type: str
     version_added: 0.3.0
   application_roles:
     description:
@@ -61,14 +101,15 @@ options:
     version_added: 0.3.0
 attributes:
   diff_mode:
-    description: Nothing is changed, so there is nothing to show.
-    support: none
+    description: Shows the settings of the source and of the clone-to-be, with O(details=true).
+    support: partial
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - sealift.dynamodb.journal
   - sealift.dynamodb.target
+  - sealift.dynamodb.clone_settings
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
 author:
@@ -84,6 +125,14 @@ EXAMPLES = r"""
     details: true
   register: users
 
+- name: The same, with prices and a file
+  sealift.dynamodb.dynamodb_plan:
+    source: users
+    target: users-encrypted
+    details: true
+    price_path: prices.json
+    plan_path: plans/
+
 - name: Show the stages
   ansible.builtin.debug:
     var: users.plan.stages
@@ -96,15 +145,15 @@ plan:
   type: dict
   contains:
     account:
-      description: Account of the tables, 12 digits.
+      description: Account of the source, 12 digits.
       type: str
       returned: always
     region:
-      description: Region of the tables.
+      description: Region of the source.
       type: str
       returned: always
     partition:
-      description: Partition of the tables.
+      description: Partition of both tables.
       type: str
       returned: always
       sample: aws
@@ -122,11 +171,11 @@ plan:
       returned: always
       sample: forward
     origin:
-      description: The table whose changes are replicated in this direction (name, arn).
+      description: The table whose changes are replicated in this direction (name, arn, region, account).
       type: dict
       returned: always
     destination:
-      description: The table that they are written to (name, arn).
+      description: The table that they are written to (name, arn, region, account).
       type: dict
       returned: always
     stream_arn:
@@ -142,8 +191,25 @@ plan:
       type: list
       elements: str
       returned: always
+    function_places:
+      description:
+        - Environment variables of the replicating function that say in which Region, and by which role, it finds its
+          destination and the journal; none where both are in its own account and Region.
+      type: dict
+      returned: always
+    access_role_arn:
+      description:
+        - ARN of the role that the function takes on to write a destination in another account; null where both tables
+          are in one.
+      type: str
+      returned: always
+    access_kms_key_arns:
+      description: Customer managed keys that this role must be allowed to use.
+      type: list
+      elements: str
+      returned: always
     names:
-      description: Names of the resources (function, role, queue, log_group, and alarms by kind).
+      description: Names of the resources (function, role, access_role, queue, log_group, and alarms by kind).
       type: dict
       returned: always
     gate:
@@ -222,6 +288,13 @@ plan:
           description: Trust policy of the role in O(target_role_arn); none without it.
           type: dict
           returned: always
+        function_policies:
+          description:
+            - The policies of the replicating functions' roles (direction, role, document); across accounts those of the
+              roles in the destinations' accounts as well.
+          type: list
+          elements: dict
+          returned: always
         actions:
           description: For each stage, what it needs (action, principal, resources, conditions, optional).
           type: dict
@@ -244,9 +317,44 @@ plan:
           type: dict
           returned: always
     estimate:
-      description: The seed's size and duration (items, bytes, write_units, seconds).
+      description:
+        - The seed's size and duration (items, bytes, write_units, read_units, seconds, limited_by, and parts, what is
+          written of the table and of each index).
+        - RV(plan.estimate.items) and RV(plan.estimate.bytes) are DescribeTable's, which are up to six hours old.
       type: dict
       returned: always
+    deadline:
+      description: By when replication must have begun.
+      type: str
+      returned: always
+      sample: "2026-11-23T08:12:00Z"
+    resources:
+      description: All that the migration creates, in both directions (type, name, account, region, stage).
+      type: list
+      elements: dict
+      returned: when O(details=true)
+    settings:
+      description:
+        - In what the clone will differ from the source (changes, each with setting, source, target), what it gets after
+          the seed (later), what can't be carried (lost) and what of the source could not be read (unread).
+      type: dict
+      returned: when O(details=true)
+    sample:
+      description: What was read to learn the sizes of items (items, bytes, largest, complete, pages, read_units).
+      type: dict
+      returned: when O(details=true)
+    time:
+      description:
+        - What decides how long the migration takes (seed_seconds, limited_by, source_partitions, target_partitions,
+          write_rate, catch_up, engine). The write rate is null where CloudWatch has none, which is not zero.
+      type: dict
+      returned: when O(details=true)
+    cost:
+      description:
+        - The charges (what, when, region, units, unit, price, amount), their totals by when they arise, and the prices'
+          date and sources. Amounts are texts, and null where there is no price.
+      type: dict
+      returned: when O(details=true)
     stages:
       description: What each stage will do (stage, does).
       type: list
@@ -267,11 +375,16 @@ plan:
       type: list
       elements: str
       returned: always
+plan_path:
+  description: Where the plan was written; null where O(plan_path) is not set.
+  returned: success
+  type: str
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
+from ansible_collections.sealift.dynamodb.plugins.module_utils.clone_options import CLONE_OPTIONS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan import make_plan
 
@@ -284,10 +397,17 @@ def main() -> None:
         "direction": {"type": "str", "choices": ["forward", "reverse"], "default": "forward"},
         "kms_key": {"type": "str", "default": "alias/aws/dynamodb", "no_log": False},
         "max_write_units": {"type": "int"},
+        "max_read_units": {"type": "int"},
+        "workers": {"type": "int", "default": 8},
         "details": {"type": "bool", "default": False},
+        "sample": {"type": "bool", "default": True},
+        "price_path": {"type": "path"},
+        "plan_path": {"type": "path"},
         "pointers": {"type": "list", "elements": "dict"},
+        "operator_arn": {"type": "str"},
         "application_roles": {"type": "list", "elements": "str"},
         "journal": JOURNAL_OPTION,
+        **CLONE_OPTIONS,
         **TARGET_OPTIONS,
     }
     module = AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True)

@@ -34,12 +34,14 @@ class Stage:
     """A stage of the migration, in seconds since the epoch.
 
     :param refused: for how many seconds writes were refused, as a move reports it.
+    :param units: read and write units, and items, that the plan expects and the seed measures.
     """
 
     name: str
     begin: float
     end: float
     refused: float | None = None
+    units: dict[str, float] | None = None
 
 
 def playbook_command(*arguments: str, tag: str = "") -> str:
@@ -80,7 +82,11 @@ def _stages(notes: list[dict[str, Any]], tag: str) -> list[Stage]:
     if tag:
         refused = [note["refused"] for note in notes if "refused" in note]
         return [Stage(tag, beginnings[0]["at"], beginnings[-1]["at"], refused[-1] if refused else None)]
-    return [Stage(note["stage"], note["at"], following["at"]) for note, following in itertools.pairwise(beginnings)]
+    units = {note["of"]: note["units"] for note in notes if "units" in note}
+    return [
+        Stage(note["stage"], note["at"], following["at"], units=units.get(note["stage"]))
+        for note, following in itertools.pairwise(beginnings)
+    ]
 
 
 def _ansible_environment(emulator: Emulator, folder: Path) -> dict[str, str]:

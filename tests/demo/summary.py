@@ -10,6 +10,8 @@ from tests.demo.processes import Stage
 from tests.ledger import Pause, Report
 
 _SHOWN = 10
+# How far a plan's units may be off: the bounds that are tested on DynamoDB Local.
+_BOUNDS = {"write": 0.02, "read": 0.05}
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,14 @@ class Outcome:
     lost: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
+    def _units(self, stage: str) -> dict[str, float]:
+        return next(each.units for each in self.stages if each.name == stage and each.units)
+
+    def _off(self, kind: str) -> float:
+        """Return how far the plan's units are off, for each item: applications go on writing after the plan."""
+        expected, measured = self._units("plan"), self._units("seed")
+        return (expected[kind] / expected["items"]) / (measured[kind] / measured["items"]) - 1
+
     def failures(self) -> list[str]:
         """Return what was not as it must be."""
         found = {
@@ -54,11 +64,15 @@ class Outcome:
             "Something is left behind.": bool(self.left),
             f"The target is not encrypted with {self.key_arn}.": self.encryption.key_arn != self.key_arn,
         }
+        found |= {
+            f"The plan's {kind} units were more than {bound:.0%} off.": abs(self._off(kind)) > bound
+            for kind, bound in _BOUNDS.items()
+        }
         return [failure for failure, is_one in found.items() if is_one]
 
     def text(self) -> str:
         """Return the summary."""
-        blocks = [self._stage_lines(), self._move_lines(), self._fact_lines(), self._verdict()]
+        blocks = [self._stage_lines(), self._move_lines(), self._unit_lines(), self._fact_lines(), self._verdict()]
         return "\n\n".join("\n".join(lines) for lines in blocks)
 
     def _stage_lines(self) -> list[str]:
@@ -84,6 +98,18 @@ class Outcome:
         pauses = [pause for pause in self.report.pauses if move.begin <= pause.begin < move.end]
         seen = [max((of(pause) for pause in pauses), default=0.0) for of in (_all, _worst)]
         return f"  {move.name:<20}{move.refused:>14.1f} s{seen[0]:>15.1f} s{seen[1]:>16.1f} s"
+
+    def _unit_lines(self) -> list[str]:
+        expected, measured = self._units("plan"), self._units("seed")
+        items = f"  {'items':<20}{expected['items']:>16,.0f}{measured['items']:>17,.0f}"
+        return [
+            f"  {'units of the copy':<20}{'the plan says':>16}{'the seed took':>17}{'off, an item':>18}",
+            *(
+                f"  {kind:<20}{expected[kind]:>16,.0f}{measured[kind]:>17,.0f}{self._off(kind):>+17.1%} "
+                for kind in _BOUNDS
+            ),
+            items,
+        ]
 
     def _fact_lines(self) -> list[str]:
         comparison, report = self.comparison, self.report

@@ -22,6 +22,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts
 from ansible_collections.sealift.dynamodb.plugins.modules import dynamodb_replication
 from tests.e2e.replicator_harness import Replication
 from tests.emulator import Emulator
+from tests.emulator.environment import Endpoint
 
 
 def numbered(first: int, last: int, **attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -30,7 +31,7 @@ def numbered(first: int, last: int, **attributes: Mapping[str, Any]) -> list[dic
 
 
 @contextlib.contextmanager
-def in_process(emulator: Emulator, options: Mapping[str, Any], check: bool = False) -> Iterator[AnsibleAWSModule]:
+def in_process(emulator: Endpoint, options: Mapping[str, Any], check: bool = False) -> Iterator[AnsibleAWSModule]:
     """A module with these options, for the emulator, to call a use case with."""
     kinds = {name: {"type": "str" if value is None else type(value).__name__} for name, value in options.items()}
     with (
@@ -40,7 +41,7 @@ def in_process(emulator: Emulator, options: Mapping[str, Any], check: bool = Fal
         yield AnsibleAWSModule(argument_spec=kinds, supports_check_mode=True)
 
 
-def called(emulator: Emulator, main: Callable[[], None], arguments: Mapping[str, Any]) -> dict[str, Any]:
+def called(emulator: Endpoint, main: Callable[[], None], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Run a module's main function for the emulator, and return the module's result, failed or not."""
     output = io.StringIO()
     with (

@@ -152,8 +152,11 @@ def test_too_many_changes_are_refused_with_the_time_to_come_back(emulator: Emula
     create_table(emulator, name)
     for number in range(4):
         change_key(emulator, name, keys[number % 2])
-    result = run(emulator, False, {"table": name, "kms_key": keys[0]})
-    assert result["failed"]
+    with updates(emulator) as sent:
+        result = run(emulator, False, {"table": name, "kms_key": keys[0]})
+        assert result["failed"]
+        # Trying again would be in vain for hours.
+        assert sent() == 1
     message = one_paragraph(str(result["msg"]))
     for clue in (name, "4 times in 24 hours", "once every 6 hours", "Nothing was changed", OWNED):
         assert clue in message

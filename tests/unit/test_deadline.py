@@ -1,12 +1,12 @@
 # Copyright: Contributors to the Sealift project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The times that follow from when a seed began, and the estimate that goes into them."""
+"""The times that follow from when a seed began, and how figures are said."""
 
 import pytest
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
-from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import duration_text, estimate_seed, size_text
+from ansible_collections.sealift.dynamodb.plugins.module_utils.words import duration_text, size_text
 
 HOUR = 3600.0
 
@@ -33,24 +33,6 @@ def test_a_shorter_retention_shortens_all() -> None:
 
 def test_clock_time_is_utc() -> None:
     assert clock_time(1_795_421_520.9) == "2026-11-23T08:12:00Z"
-
-
-@pytest.mark.parametrize(
-    ("items", "size", "provisioned", "limit", "units", "seconds"),
-    [
-        (0, 0, None, None, 0, 0.0),
-        (8000, 8000 * 100, None, None, 8000, 4.0),
-        (8000, 8000 * 1025, None, 1000, 16000, 16.0),
-        (8000, 8000 * 100, 10, None, 8000, 800.0),
-        (8000, 8000 * 100, 10, 5, 8000, 1600.0),
-    ],
-)
-def test_an_estimate_is_the_slowest_of_table_limit_and_engine(
-    items: int, size: int, provisioned: int | None, limit: int | None, units: int, seconds: float
-) -> None:
-    estimate = estimate_seed(items, size, provisioned, limit)
-
-    assert (estimate.write_units, estimate.seconds) == (units, seconds)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the Sealift project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Notes when each stage of the migration began, what it says of refused writes, and when the playbook ended."""
+"""Notes when each stage of the migration began, what it says of refused writes and of units, and when all ended."""
 
 import json
 import os
@@ -40,6 +40,12 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result: Any) -> None:
         if "refused_seconds" in result._result:
             _note(refused=result._result["refused_seconds"])
+        if "cost" in result._result.get("plan", {}):
+            estimate = result._result["plan"]["estimate"]
+            units = {"read": estimate["read_units"], "write": estimate["write_units"]}
+            _note(of="plan", units=units | {"items": estimate["parts"][0]["items"]})
+        if "items_written" in result._result:
+            _note(of="seed", units=result._result["consumed"] | {"items": result._result["items_written"]})
 
 
 def _note(**what: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from ministack.services import dynamodb
 
 from tests.emulator.answers import Answer, content, refusal, with_content
-from tests.emulator.patches import backups, encryption, policies, table_settings
+from tests.emulator.patches import backups, encryption, policies, sizes, table_settings
 from tests.emulator.state import STATE
 
 STREAM_STARTING = "_stream_starting"
@@ -201,6 +201,7 @@ def table_description(name: str) -> dict[str, Any]:
             | {"WarmThroughput": _warm_throughput(index, on_demand)}
             for index in description["GlobalSecondaryIndexes"]
         ]
+    sizes.tell(description, table)
     if not _streams(table):
         description.pop("StreamSpecification", None)
     if table.get("LatestStreamArn"):
