@@ -169,7 +169,7 @@ def _key_of(table: dict[str, Any] | None) -> str | None:
 
 
 def _customers(arns: Iterable[str | None], facts: Facts) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(arn for arn in arns if arn and arn in facts.function_keys))
+    return tuple(dict.fromkeys(arn for arn in arns if arn and arn in facts.customer_keys))
 
 
 def _answers(module: AnsibleAWSModule, migration: Migration, principals: dict[Side, Principal]) -> dict[Side, Answers]:

@@ -79,7 +79,7 @@ def test_the_stage_previews_and_writes_the_same_plan(emulator: Emulator, name: s
 
 def test_later_stages_foretell_what_the_plan_said(emulator: Emulator, name: str) -> None:
     create_table(emulator, name, map(item, range(80)))
-    both = {"source": name, "target": f"{name}-encrypted"}
+    both: dict[str, Any] = {"source": name, "target": f"{name}-encrypted"}
     plan = plan_of(emulator, name)
 
     clone = module(emulator, "dynamodb_encrypted_clone", True, **both)
@@ -164,7 +164,7 @@ def test_what_is_no_plan_of_this_table_is_not_overwritten(
     arn = emulator.client("dynamodb").describe_table(TableName=name)["Table"]["TableArn"]
     file = tmp_path / "file.json"
     file.write_text(content(arn), encoding="utf-8")
-    options = {"source": name, "target": f"{name}-t", "plan_path": str(file)}
+    options: dict[str, Any] = {"source": name, "target": f"{name}-t", "plan_path": str(file)}
 
     for check in (True, False):
         message = refused(emulator, "dynamodb_plan", check, **options)

@@ -14,7 +14,6 @@ from tests.e2e.playbook import one_paragraph, playbook
 from tests.e2e.replicator_harness import packed
 from tests.emulator import Emulator
 
-KEYS = ("owner", "id", "text")
 ROLE = "arn:aws:iam::123456789012:role/of-the-test"
 STREAM = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
 KINDS = (
@@ -79,7 +78,7 @@ def _attach(emulator: Emulator, function: str, stream: str) -> None:
         Runtime="python3.13",
         Role=ROLE,
         Handler="index.handler",
-        Code={"ZipFile": packed(b"def handler(event, context): pass")},
+        Code={"ZipFile": packed({"replicator.py": b"def handler(event, context): pass"})},
     )
     functions.get_waiter("function_active_v2").wait(FunctionName=function)
     functions.create_event_source_mapping(
@@ -151,21 +150,23 @@ def test_what_may_not_be_looked_at_is_told(emulator: Emulator, name: str, kind: 
     assert told["obstacles"] == []
 
 
-def test_a_clone_that_differs_in_what_cannot_be_changed_in_place(emulator: Emulator, name: str) -> None:
+def test_a_clone_that_shall_differ_in_what_cannot_be_changed_in_place(emulator: Emulator, name: str) -> None:
     create_table(emulator, name)
     index = {
-        "IndexName": "by-text",
-        "KeySchema": [
-            {"AttributeName": "owner", "KeyType": "HASH"},
-            {"AttributeName": "text", "KeyType": "RANGE"},
+        "index_name": "by-text",
+        "key_schema": [
+            {"attribute_name": "owner", "key_type": "HASH"},
+            {"attribute_name": "text", "key_type": "RANGE"},
         ],
-        "Projection": {"ProjectionType": "ALL"},
+        "projection": {"projection_type": "ALL"},
     }
-    definitions = [{"AttributeName": each, "AttributeType": kind} for each, kind in zip(KEYS, "BNS", strict=True)]
-    create_table(emulator, f"{name}-encrypted", AttributeDefinitions=definitions, LocalSecondaryIndexes=[index])
-    told = advice(emulator, name)
+    definitions = [{"attribute_name": "text", "attribute_type": "S"}]
+    overrides = {"local_secondary_indexes": [index], "attribute_definitions": definitions}
+    told = advice(emulator, name, overrides=overrides)
     assert (told["verdict"], told["command"]) == ("clone", None)
     assert "local_secondary_indexes" in told["differing_settings"]
+    told = advice(emulator, name, overrides={"table_class": "STANDARD_INFREQUENT_ACCESS"})
+    assert (told["verdict"], told["differing_settings"]) == ("rekey", ["table_class"])
 
 
 def test_a_clone_in_another_region(emulator: Emulator, name: str) -> None:

@@ -53,12 +53,14 @@ class User:
         self._iam.put_user_policy(UserName="somebody", PolicyName="own", PolicyDocument=document(*statements))
 
     def client(self, service: str) -> Any:
-        session: Any = boto3.session.Session(
+        connect: Any = boto3.client
+        return connect(
+            service,
+            endpoint_url=self._emulator.endpoint,
+            region_name=REGION,
             aws_access_key_id=self._keys["AccessKeyId"],
             aws_secret_access_key=self._keys["SecretAccessKey"],
-            region_name=REGION,
         )
-        return session.client(service, endpoint_url=self._emulator.endpoint)
 
 
 @pytest.fixture
