@@ -14,10 +14,12 @@ options:
   target_region:
     description: Region of the target; the source's by default.
     type: str
+    version_added: 0.3.0
   target_role_arn:
     description:
       - ARN of an IAM role in the target's account, which the caller takes on for everything that is done there. Without
         it the target is in the source's account.
       - Its sessions are renewed before they end.
     type: str
+    version_added: 0.3.0
 """

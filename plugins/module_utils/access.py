@@ -17,6 +17,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.sealift.dynamodb.plugins.module_utils.access_key import key_access
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import identity
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import ACCESS_DENIED, SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.function_policy import function_policies
 from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import AWS_MANAGED_ALIAS, resolve_key
 from ansible_collections.sealift.dynamodb.plugins.module_utils.operator_needs import STAGES
 from ansible_collections.sealift.dynamodb.plugins.module_utils.operator_policy import (
@@ -38,6 +39,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.preflight import 
     ask,
     principal_of,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.settings import BY_NAME
+from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 
 _PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(?:role|user)/\S+")
@@ -57,6 +60,7 @@ def access_section(module: AnsibleAWSModule, facts: Facts) -> Section:
             "policies": documents,
             "trust": trust(migration),
             "actions": actions_by_stage(migration),
+            "function_policies": function_policies(migration, _streams(facts)),
             "preflight": [_preflight(principals[side], side, answer) for side, answer in answers.items()],
             "refusal": refusal,
             "key": key.data,
@@ -114,7 +118,23 @@ def migration_of(module: AnsibleAWSModule, facts: Facts, caller: Principal) -> M
         pointers=tuple(parse_pointers(module.params["pointers"] or [])),
         caller_arn=caller.arn,
         application_roles=tuple(module.params["application_roles"] or ()),
+        settings=_settings(facts),
     )
+
+
+def _streams(facts: Facts) -> dict[Side, tuple[str, str]]:
+    found = {Side.SOURCE: facts.stream, Side.TARGET: stream_of(facts.target) if facts.target else None}
+    return {side: (stream["arn"], stream["view_type"]) for side, stream in found.items() if stream}
+
+
+def _settings(facts: Facts) -> dict[str, bool] | None:
+    """Return which settings the clone will have, of those that are known."""
+    carriage = facts.carriage
+    if carriage is None:
+        return None
+    later = carriage.wanted.later
+    known = [name for name in BY_NAME if name not in carriage.unread]
+    return {name: name in later and later[name] != BY_NAME[name].off for name in known}
 
 
 def _managed_key(module: AnsibleAWSModule, facts: Facts) -> str | None:
@@ -149,7 +169,7 @@ def _key_of(table: dict[str, Any] | None) -> str | None:
 
 
 def _customers(arns: Iterable[str | None], facts: Facts) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(arn for arn in arns if arn and arn in facts.function_keys))
+    return tuple(dict.fromkeys(arn for arn in arns if arn and arn in facts.customer_keys))
 
 
 def _answers(module: AnsibleAWSModule, migration: Migration, principals: dict[Side, Principal]) -> dict[Side, Answers]:

@@ -31,7 +31,10 @@ def stage_command(table: str, stage: str) -> str:
 
 @dataclass(frozen=True)
 class Route:
-    """From where to where changes are carried, and the commands that a user of that migration runs."""
+    """From where to where changes are carried, and the commands that a user of that migration runs.
+
+    :param target: its name as messages give it, which says where it is if the source has the same name.
+    """
 
     source: str
     target: str

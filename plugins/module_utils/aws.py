@@ -15,12 +15,14 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.commands import repeatable
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 
 Client = Any
 Description = dict[str, Any]
 
 JOURNAL_OPTION = {"type": "str", "default": "sealift-journal"}
+_MESSAGES = frozenset({"msg", "problem"})
 TRANSPORT = {"connect_timeout": 5, "read_timeout": 20, "retries": {"mode": "standard", "total_max_attempts": 6}}
 
 
@@ -47,7 +49,9 @@ def run_module(module: AnsibleAWSModule, use_case: Callable[[AnsibleAWSModule], 
     try:
         result = use_case(module)
     except SealiftError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=repeatable(str(error), module.params))
+    for name in _MESSAGES & result.keys():
+        result[name] = repeatable(result[name], module.params)
     module.exit_json(**result)
 
 

@@ -85,7 +85,7 @@ def _prove_back(move: Move) -> None:
         return
     start(move, back)
     tail = tail_of(move, back, baseline["positions"])
-    recorder = PositionRecorder(move.streams, move.leg.old["LatestStreamArn"])
+    recorder = PositionRecorder(move.leg.old.streams, move.leg.old.stream_arn)
     recorder.begin()
     # Nobody is served until it is done, so there is no earlier time to give up at.
     give_up = time.monotonic() + move.params["catch_up_timeout"]

@@ -13,16 +13,16 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 BATCH_KEYS = 100
 
 
-def read_items(dynamodb: Client, table: str, keys: Sequence[Item], rate: Rate, backoff: Backoff) -> Iterator[Item]:
+def read_items(table: Table, keys: Sequence[Item], rate: Rate, backoff: Backoff) -> Iterator[Item]:
     """Yield the items that exist under up to 100 different keys, in no order.
 
     :param rate: limit of read units.
@@ -32,20 +32,20 @@ def read_items(dynamodb: Client, table: str, keys: Sequence[Item], rate: Rate, b
     while left:
         expected = float(len(left))
         rate.take(expected)
-        answer = backoff.call(partial(_read, dynamodb, table, left))
+        answer = backoff.call(partial(_read, table, left))
         rate.settle(expected, sum(part["CapacityUnits"] for part in answer.get("ConsumedCapacity", [])))
         for items in answer["Responses"].values():
             yield from items
         left = _unprocessed(answer)
 
 
-def _read(dynamodb: Client, table: str, keys: list[Item]) -> dict[str, Any]:
+def _read(table: Table, keys: list[Item]) -> dict[str, Any]:
     """Read what DynamoDB is ready to return; nothing at all counts as throttled."""
-    request = {table: {"Keys": keys, "ConsistentRead": True}}
-    with doing(f"read items of table {table}"):
-        answer: dict[str, Any] = dynamodb.batch_get_item(RequestItems=request, ReturnConsumedCapacity="TOTAL")
+    request = {table.name: {"Keys": keys, "ConsistentRead": True}}
+    with doing(f"read items of table {table.name}"):
+        answer: dict[str, Any] = table.dynamodb.batch_get_item(RequestItems=request, ReturnConsumedCapacity="TOTAL")
     if len(_unprocessed(answer)) == len(keys):
-        raise SealiftError(f"Could not read items of table {table}: AWS throttled the calls.", retryable=True)
+        raise SealiftError(f"Could not read items of table {table.name}: AWS throttled the calls.", retryable=True)
     return answer
 
 

@@ -22,6 +22,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import Sea
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal, ensure_journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import Key, resolve_key
 from ansible_collections.sealift.dynamodb.plugins.module_utils.not_carried import not_carried
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import refuse_same_table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.policy_arns import denies
 from ansible_collections.sealift.dynamodb.plugins.module_utils.setting import TableAt, shared_client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.settings import (
@@ -39,7 +40,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
     get_table,
-    refuse_same_table,
     table_id,
     wait_for_active,
 )
@@ -126,15 +126,14 @@ def _create(clone: Clone) -> Description:
 
 
 def _look(module: AnsibleAWSModule) -> Clone:
+    refuse_same_table(module)
     source_dynamodb, dynamodb = (shared_client(module, side, "dynamodb") for side in (Side.SOURCE, Side.TARGET))
     source, target = get_table(source_dynamodb, module.params["source"]), module.params["target"]
     key = resolve_key(shared_client(module, Side.TARGET, "kms"), module.params["kms_key"], target)
     carriage = read_carriage(module, source, key)
-    if carriage.passage.source_arn == carriage.passage.target_arn:
-        refuse_same_table(module.params["source"], target)
     journal = Journal(source_dynamodb, module.params["journal"], source["TableArn"])
     existing = find_table(dynamodb, target)
-    refuse_unfit_target(dynamodb, journal, source, target, existing)
+    refuse_unfit_target(dynamodb, journal, source, carriage.passage.target_arn, existing)
     switch = journal.get(SWITCH_ENTRY)
     in_use = current_side(switch) is Side.TARGET or unfinished(switch)
     return Clone(module, dynamodb, journal, source, key, carriage, existing, journal.get(CLONE_ENTRY), in_use)

@@ -28,7 +28,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import (
     Client,
     Description,
-    client,
     refuse_out_of_range,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.baseline import ENTRY as BASELINE
@@ -43,12 +42,17 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.comparison import
     Outcome,
     Spec,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction, ends
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import expiry_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pair import Pair
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import (
+    client_at,
+    refuse_same_table,
+    table_at,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.repair import Repair, Repaired
 from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import ShardWalk
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
@@ -59,10 +63,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
     unfinished,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
-    find_table,
-    get_table,
+    Table,
     key_text,
-    refuse_same_table,
     table_id,
     typed_keys,
 )
@@ -83,7 +85,7 @@ _READABLE = frozenset({"ACTIVE", "UPDATING"})
 
 def compare_tables(module: AnsibleAWSModule) -> dict[str, Any]:
     """Compare two tables, repair the one where that is wanted, write the outcome down, and return it."""
-    refuse_same_table(module.params["source"], module.params["target"])
+    refuse_same_table(module)
     refuse_out_of_range(module.params, _RANGES)
     return Verify(module).run()
 
@@ -94,9 +96,10 @@ class Verify:
     def __init__(self, module: AnsibleAWSModule) -> None:
         self._module = module
         self._params: dict[str, Any] = module.params
-        self._dynamodb = client(module, "dynamodb", max_pool_connections=2 * MAX_THREADS)
-        self._source = get_table(self._dynamodb, self._params["source"])
-        self._journal = Journal(self._dynamodb, self._params["journal"], self._source["TableArn"])
+        self._tables = {side: table_at(module, side, max_pool_connections=2 * MAX_THREADS) for side in Side}
+        beside_source = self._tables[Side.SOURCE].dynamodb
+        self._source = self._tables[Side.SOURCE].get()
+        self._journal = Journal(beside_source, self._params["journal"], self._source["TableArn"])
         self._state = self._journal.get(SWITCH_ENTRY)
         self._direction = active_direction(self._state) or _direction_of(current_side(self._state))
         self._began_at = datetime.now(UTC)
@@ -105,11 +108,11 @@ class Verify:
         """Compare, and return the module's result."""
         began = time.monotonic()
         replicated = not self._requires_replication or self._replicated()
-        if self._module.check_mode and not (replicated and find_table(self._dynamodb, self._params["target"])):
+        if self._module.check_mode and not (replicated and self._tables[Side.TARGET].find()):
             return _not_compared(self._source, self._params["target"])
         if not replicated:
             raise _not_replicated(self._source, self._direction)
-        pair = Pair(self._source, get_table(self._dynamodb, self._params["target"]), self._direction)
+        pair = Pair(self._source, self._tables[Side.TARGET].get(), self._direction)
         _refuse_unlike(pair.source, pair.target)
         spec = self._spec(pair)
         compare = {"full": self._full, "tail": self._tail}[self._params["mode"]]
@@ -117,9 +120,9 @@ class Verify:
             outcome, positions = compare(pair, spec)
         except SealiftError as error:
             if error.missing:
-                _refuse_replaced(self._dynamodb, pair)
+                self._refuse_replaced(pair)
             raise
-        _refuse_replaced(self._dynamodb, pair)
+        self._refuse_replaced(pair)
         if self._params["repair"] and outcome.differences:
             if self._module.check_mode:
                 return _predicted(result_of(pair, outcome, None, spec.max_lag, time.monotonic() - began))
@@ -131,25 +134,37 @@ class Verify:
         return result
 
     @property
+    def _ends(self) -> tuple[Table, Table]:
+        """Origin and destination."""
+        return ends(self._tables[Side.SOURCE], self._tables[Side.TARGET], self._direction)
+
+    @property
+    def _streams(self) -> Client:
+        """A client for the origin's stream."""
+        return client_at(self._module, ends(Side.SOURCE, Side.TARGET, self._direction)[0], "dynamodbstreams")
+
+    @property
     def _requires_replication(self) -> bool:
         required = self._params["require_replication"]
         return bool(self._params["repair"] if required is None else required)
 
     def _replicated(self) -> bool:
-        gate = Gate(self._dynamodb, self._journal.table, self._source["TableArn"], self._direction).read()
+        gate = Gate(
+            self._tables[Side.SOURCE].dynamodb, self._journal.table, self._source["TableArn"], self._direction
+        ).read()
         return gate is not None and gate.open
 
     def _spec(self, pair: Pair) -> Spec:
         expiring = ((self._state or {}).get("ttl") or {}).get("attribute")
         return Spec(
-            tables=pair.tables,
+            tables=self._ends,
             key=pair.key,
             total_segments=self._params["total_segments"] or segments_for(pair.source, pair.target),
             window=self._params["window"],
             max_lag=self._params["max_lag"],
             max_read_units=self._params["max_read_units"],
             consistent=self._params["consistent_read"],
-            expiry=expiry_of(self._dynamodb, pair.tables, [expiring]),
+            expiry=expiry_of(self._ends, [expiring]),
         )
 
     def _how(self, spec: Spec) -> dict[str, Any]:
@@ -159,24 +174,22 @@ class Verify:
         """Compare all items, and note where the stream was at the beginning."""
         # A write that eventually consistent scans overlook may be older than the positions.
         noted = spec.consistent and not self._module.check_mode and self._journal.exists()
-        streams = client(self._module, "dynamodbstreams")
-        with recorded(streams, pair.stream_arn if noted else None, self._module.warn) as positions:
-            outcome = Comparison(self._dynamodb, spec).run()
+        with recorded(self._streams, pair.stream_arn if noted else None, self._module.warn) as positions:
+            outcome = Comparison(spec).run()
         return outcome, positions()
 
     def _tail(self, pair: Pair, spec: Spec) -> tuple[Outcome, Mapping[str, Any] | None]:
         """Compare what has changed since the last clean verify."""
         positions = read_positions(self._journal, pair)
         walk = ShardWalk(
-            client(self._module, "dynamodbstreams"),
+            self._streams,
             pair.stream_arn or "",
             positions,
             remedy=full_verify(pair.table),
         )
         tail = Tail(
-            self._dynamodb,
             walk,
-            pair.tables,
+            self._ends,
             pair.key,
             spec.max_lag,
             expiry=spec.expiry,
@@ -191,7 +204,7 @@ class Verify:
         # From the first write on, what an earlier verify found is no longer so; a crash must leave that behind.
         unclean = result_of(pair, outcome, None, spec.max_lag, 0.0)
         self._write_down(pair, entry_of(unclean, pair, self._began_at, **self._how(spec)) | {"clean": False}, None)
-        repair = Repair(self._dynamodb, pair.tables, pair.key, spec.max_lag, spec.expiry, spec.max_read_units)
+        repair = Repair(self._ends, pair.key, spec.max_lag, spec.expiry, spec.max_read_units)
         repaired = repair.run(outcome.differences)
         capacity = (outcome.capacity[0] + repair.capacity[0], outcome.capacity[1] + repair.capacity[1])
         return replace(outcome, differences=repaired.differences, capacity=capacity), repaired
@@ -206,6 +219,10 @@ class Verify:
                 f"Table {self._source['TableName']} is in the middle of a {stage}, in which no item may be written by "
                 f"hand. Nothing was changed. Let it end first: {stage_command(self._source['TableName'], stage)}"
             )
+
+    def _refuse_replaced(self, pair: Pair) -> None:
+        for side, table in ((Side.SOURCE, pair.source), (Side.TARGET, pair.target)):
+            _refuse_replaced(self._tables[side], table)
 
     def _write_down(self, pair: Pair, entry: dict[str, Any], positions: Mapping[str, Any] | None) -> None:
         """Note the outcome where there is a journal: a compare of two tables that are no migration leaves no trace."""
@@ -261,15 +278,14 @@ def _refuse_unlike(source: Description, target: Description) -> None:
         )
 
 
-def _refuse_replaced(dynamodb: Client, pair: Pair) -> None:
-    for table in pair.source, pair.target:
-        now = find_table(dynamodb, table["TableName"])
-        if now is None or table_id(now) != table_id(table):
-            raise SealiftError(
-                f"Table {table['TableName']} was {'replaced by another of that name' if now else 'deleted'} during the "
-                "compare, so its result would mean nothing. Nothing was changed. Find out who did it, and run the same "
-                "command again once both tables are there."
-            )
+def _refuse_replaced(table: Table, description: Description) -> None:
+    now = table.find()
+    if now is None or table_id(now) != table_id(description):
+        raise SealiftError(
+            f"Table {table.name} was {'replaced by another of that name' if now else 'deleted'} during the compare, so "
+            "its result would mean nothing. Nothing was changed. Find out who did it, and run the same command again "
+            "once both tables are there."
+        )
 
 
 def _not_compared(source: Description, target: str) -> dict[str, Any]:

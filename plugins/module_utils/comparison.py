@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.batch_get import BATCH_KEYS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm, item_hash
@@ -28,6 +27,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import NO_
 from ansible_collections.sealift.dynamodb.plugins.module_utils.images import ImageReader
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import Page, pages
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.window import Side, Window
 
 MAX_THREADS = 16
@@ -43,7 +43,7 @@ Scan = Callable[..., Iterator[Page]]
 class Spec:
     """What is compared, and how.
 
-    :param tables: the names of source and target.
+    :param tables: source and target.
     :param key: the names of the key attributes, the partition key's first.
     :param window: places in the window of each pair of segments.
     :param max_lag: seconds after which a key that still differs is a difference.
@@ -52,7 +52,7 @@ class Spec:
     :param expiry: which items count as absent.
     """
 
-    tables: tuple[str, str]
+    tables: tuple[Table, Table]
     key: tuple[str, ...]
     total_segments: int
     window: int
@@ -90,8 +90,7 @@ class Comparison:
     :param scan: reads a segment; another one changes the order in tests.
     """
 
-    def __init__(self, dynamodb: Client, spec: Spec, scan: Scan = pages) -> None:
-        self._dynamodb = dynamodb
+    def __init__(self, spec: Spec, scan: Scan = pages) -> None:
         self._spec = spec
         self._scan = scan
         self._key_form = KeyForm(spec.key)
@@ -144,7 +143,6 @@ class Comparison:
 
     def _pages(self, side: Side, segment: int) -> Iterator[Page]:
         return self._scan(
-            self._dynamodb,
             self._spec.tables[side],
             segment,
             self._spec.total_segments,
@@ -189,9 +187,7 @@ class Comparison:
                 return
 
     def _reader(self, side: Side) -> ImageReader:
-        return ImageReader(
-            self._dynamodb, self._spec.tables[side], self._key_form, self._rates[side], self._spec.expiry
-        )
+        return ImageReader(self._spec.tables[side], self._key_form, self._rates[side], self._spec.expiry)
 
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):

@@ -38,7 +38,9 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.hand_over import 
     still_refusing,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import MOVE_TERM, Lease
-from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Move
+from ansible_collections.sealift.dynamodb.plugins.module_utils.move import End, Move
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import account_of, region_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import refuse_same_table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
     BACKING_OUT,
     COMPLETE,
@@ -50,7 +52,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
     move_to,
     unfinished,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import refuse_same_table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.take_over import (
     move_time_to_live,
     take_over,
@@ -68,7 +69,7 @@ _RANGES = {
 
 def manage_cutover(module: AnsibleAWSModule) -> dict[str, Any]:
     """Bring a move one state further and return where it is."""
-    refuse_same_table(module.params["source"], module.params["target"])
+    refuse_same_table(module)
     refuse_out_of_range(module.params, _RANGES)
     states: dict[str, Callable[[Move], dict[str, Any]]] = {
         "ready": _ready,
@@ -88,6 +89,8 @@ def manage_cutover(module: AnsibleAWSModule) -> dict[str, Any]:
         "run": move.entry.get("run", ""),
         "current": after["current"],
         "step": move.entry.get("step", ""),
+        "old": _place(move.leg.old),
+        "new": _place(move.leg.new),
         "back_out": move.entry.get("state") == BACKING_OUT,
         "refused_seconds": float(move.entry.get("refused_seconds") or 0),
         "stragglers": move.entry.get("stragglers") or {"applied": 0, "conflicts": 0},
@@ -96,6 +99,11 @@ def manage_cutover(module: AnsibleAWSModule) -> dict[str, Any]:
         "msg": "",
     }
     return with_diff(module, common | result, before, after)
+
+
+def _place(end: End) -> dict[str, str]:
+    """Return where applications find a table."""
+    return {"table": end.acting.name, "region": region_of(end.arn), "account": account_of(end.arn)}
 
 
 def _view(entry: dict[str, Any]) -> dict[str, Any]:
@@ -237,7 +245,7 @@ def _stragglers_message(move: Move) -> str:
     if conflicts:
         text += (
             f" {conflicts} could not be, since the item has changed at {move.leg.new_name} since; for 24 hours the "
-            f"stream {move.leg.old['LatestStreamArn']} holds them, by the sequence numbers returned."
+            f"stream {move.leg.old.stream_arn} holds them, by the sequence numbers returned."
         )
     return text
 

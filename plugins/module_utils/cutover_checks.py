@@ -14,12 +14,13 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import stage_command
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import fence_problem, read_fence
+from ansible_collections.sealift.dynamodb.plugins.module_utils.function_places import ROLE_VARIABLE
 from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import STARTING_POSITION
 from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Leg, Move
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.policy import exempts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.probe import Probe, probe_clients
 from ansible_collections.sealift.dynamodb.plugins.module_utils.removal_state import removal_under_way
@@ -142,11 +143,11 @@ def _refuse_no_way_back(move: Move, facts: Facts) -> None:
 
 
 def _refuse_unfenceable(move: Move) -> None:
-    table_arn = move.leg.old["TableArn"]
+    old = move.leg.old
     exempt = exempt_roles(move)
     with doing("ask AWS who is calling"):
-        caller = client(move.module, "sts").get_caller_identity()["Arn"]
-    problem = fence_problem(move.dynamodb, table_arn, exempt)
+        caller = client_at(move.module, old.side, "sts").get_caller_identity()["Arn"]
+    problem = fence_problem(old.acting.dynamodb, old.arn, exempt)
     if exempts(exempt, caller):
         problem = "the caller has the role of the replication, which no fence refuses, so that it can't be probed"
     if problem:
@@ -155,9 +156,9 @@ def _refuse_unfenceable(move: Move) -> None:
             f"{move.leg.old_name} can't be fenced: {problem}",
             f"Mend that, or stop all writers yourself and go without a fence: {move.command} -e fence=false",
         )
-    if not read_fence(move.reader, table_arn).fenced:
+    if not read_fence(old.reading.dynamodb, old.arn).fenced:
         try:
-            Probe(probe_clients(move.module), move.leg.old).check_allowed()
+            Probe(probe_clients(move.module, old.side), old.description).check_allowed()
         except SealiftError as error:
             raise _refused(
                 move,
@@ -167,14 +168,18 @@ def _refuse_unfenceable(move: Move) -> None:
 
 
 def exempt_roles(move: Move, leg: Leg | None = None) -> list[str]:
-    """Return who may write the old table while it is fenced: the replication that later brings it what it missed."""
+    """Return who may write the old table while it is fenced: the replication that later brings it what it missed.
+
+    Across accounts that is not the function's role but the one that it takes on.
+    """
     replication = (move.back if leg is None or leg is move.leg else move.leg).replication
     function = replication.function
     try:
         with doing(f"describe function {function}"):
-            role = replication.lambda_client.get_function_configuration(FunctionName=function)["Role"]
+            configuration = replication.lambda_client.get_function_configuration(FunctionName=function)
     except SealiftError as error:
         if error.missing and move.check_mode:
             return []
         raise
-    return [role]
+    variables = configuration.get("Environment", {}).get("Variables", {})
+    return [variables.get(ROLE_VARIABLE) or configuration["Role"]]

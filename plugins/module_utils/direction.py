@@ -9,6 +9,9 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TypeVar
+
+End = TypeVar("End")
 
 
 class Direction(StrEnum):
@@ -23,6 +26,6 @@ class Direction(StrEnum):
         return Direction.REVERSE if self is Direction.FORWARD else Direction.FORWARD
 
 
-def ends(source: str, target: str, direction: Direction) -> tuple[str, str]:
+def ends(source: End, target: End, direction: Direction) -> tuple[End, End]:
     """Return the origin, whose stream is read, and the destination, which is written."""
     return (source, target) if direction is Direction.FORWARD else (target, source)

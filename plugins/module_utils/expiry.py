@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.time_to_live import read_time_to_live
 
 # "Items with an expiry older than five years are not deleted":
@@ -47,19 +47,17 @@ class Expiry:
 NO_EXPIRY = Expiry()
 
 
-def ttl_attribute(dynamodb: Client, table: str) -> str | None:
+def ttl_attribute(table: Table) -> str | None:
     """Return the attribute by which a table's items expire, or None where they don't."""
-    setting = read_time_to_live(dynamodb, table)
+    setting = read_time_to_live(table)
     return setting.attribute if setting.deletes else None
 
 
-def expiry_of(
-    dynamodb: Client, tables: Iterable[str], known: Iterable[str | None], now: Callable[[], float] = time.time
-) -> Expiry:
+def expiry_of(tables: Iterable[Table], known: Iterable[str | None], now: Callable[[], float] = time.time) -> Expiry:
     """Return the expiry of a migration's items.
 
     :param tables: any of them may have TTL enabled, which moves with a cutover.
     :param known: attributes that had it before, as far as the journal knows.
     """
-    attributes = [*(ttl_attribute(dynamodb, table) for table in tables), *known]
+    attributes = [*(ttl_attribute(table) for table in tables), *known]
     return Expiry(frozenset(name for name in attributes if name), now)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import client, refuse_out_of_range, with_diff
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import refuse_out_of_range, with_diff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import (
     Change,
     Fence,
@@ -21,13 +21,15 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import (
     read_fence,
     wanted_policy,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import get_table
 
 
 def manage_fence(module: AnsibleAWSModule) -> dict[str, Any]:
     """Bring the fence into the wanted state and return it."""
     refuse_out_of_range(module.params, {"wait_timeout": (0, None)})
-    dynamodb = client(module, "dynamodb")
+    dynamodb = client_at(module, Side.TARGET, "dynamodb")
     table, timeout = module.params["table"], module.params["wait_timeout"]
     arn = get_table(dynamodb, table)["TableArn"]
     exempt = module.params["exempt"] if module.params["state"] == "present" else None

@@ -46,7 +46,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
     NO_DIRECTION,
     Step,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_names
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tail import Tail
 from ansible_collections.sealift.dynamodb.plugins.module_utils.watch import Watch
 
@@ -94,22 +93,21 @@ def _proven_positions(move: Move) -> dict[str, Any]:
 
 def open_new(move: Move, leg: Leg) -> None:
     """Take down the fence that an earlier move has left on the new table."""
-    if move.fence_noted(leg.new_side):
+    if move.fence_noted(leg.new.side):
         move.guard()
-        lift_fence(move.dynamodb, leg.new["TableArn"], POLICY_SECONDS)
-        move.note_fence(leg.new_side, up=False)
+        lift_fence(leg.new.acting.dynamodb, leg.new.arn, POLICY_SECONDS)
+        move.note_fence(leg.new.side, up=False)
 
 
 def tail_of(move: Move, leg: Leg, positions: dict[str, Any] | None) -> Tail:
     """Return the tail verify of a leg, from positions of its stream on."""
-    stream_arn = leg.old["LatestStreamArn"]
+    tables = (leg.old.reading, leg.new.reading)
     return Tail(
-        move.reader,
-        ShardWalk(move.streams, stream_arn, positions),
-        (leg.old_name, leg.new_name),
-        key_names(leg.old),
+        ShardWalk(leg.old.streams, leg.old.stream_arn, positions),
+        tables,
+        leg.old.keys,
         max_lag=move.params["max_lag"],
-        expiry=expiry_of(move.reader, (leg.old_name, leg.new_name), [(move.entry.get("ttl") or {}).get("attribute")]),
+        expiry=expiry_of(tables, [(move.entry.get("ttl") or {}).get("attribute")]),
     )
 
 
@@ -143,11 +141,11 @@ def _refuse_differences(move: Move, leg: Leg, count: int) -> None:
 def _fence_and_stop(move: Move, tail: Tail) -> None:
     leg, give_up = move.leg, time.monotonic() + move.params["fence_timeout"]
     facts = leg.replication.look()
-    recorder = PositionRecorder(move.streams, leg.new["LatestStreamArn"])
+    recorder = PositionRecorder(leg.new.streams, leg.new.stream_arn)
     recorder.begin()
-    if read_fence(move.reader, leg.new["TableArn"]).fenced:
-        move.note_fence(leg.new_side, up=True)
-    move.write(new_fenced=move.fence_noted(leg.new_side))
+    if read_fence(leg.new.reading.dynamodb, leg.new.arn).fenced:
+        move.note_fence(leg.new.side, up=True)
+    move.write(new_fenced=move.fence_noted(leg.new.side))
     prove_and_stop(move, leg, tail, give_up, recorder=recorder, facts=facts)
     move.advance(Step.STOPPED)
     open_new(move, move.leg)
@@ -164,9 +162,9 @@ def prove_and_stop(move: Move, leg: Leg, tail: Tail, give_up: float, recorder: P
             move.advance(Step.FENCING, fenced_at=time.time())
         if move.params["fence"]:
             # Written down first: no fence may be up that nobody knows of.
-            move.note_fence(leg.old_side, up=True)
+            move.note_fence(leg.old.side, up=True)
             timeout = max(1.0, give_up - time.monotonic())
-            raise_fence(move.dynamodb, leg.old["TableArn"], exempt, timeout, confirm=0)
+            raise_fence(leg.old.acting.dynamodb, leg.old.arn, exempt, timeout, confirm=0)
         while True:
             _prove(move, leg, tail, refused_for, give_up, recorder)
             proven_at = time.time()
@@ -181,7 +179,7 @@ def prove_and_stop(move: Move, leg: Leg, tail: Tail, give_up: float, recorder: P
     leg.replication.stop_writing(facts, give_up)
     # While nobody writes to the new table yet, a straggler can't be in conflict with anything there. One that is fenced
     # itself takes none of them; they are looked for when it is open.
-    if not move.fence_noted(leg.new_side) and Watch(move, leg).round() and not move.params["fence"]:
+    if not move.fence_noted(leg.new.side) and Watch(move, leg).round() and not move.params["fence"]:
         raise _writers_run(leg, "after the last change was carried over")
     _note_proof(move, leg, recorder.taken(), proven_at)
 
@@ -211,7 +209,7 @@ def _probe(move: Move, leg: Leg) -> Iterator[Any]:
         began = time.monotonic()
         yield lambda: time.monotonic() - began
         return
-    with Probe(probe_clients(move.module), leg.old) as probe:
+    with Probe(probe_clients(move.module, leg.old.side), leg.old.description) as probe:
         yield probe.refused_for
 
 
@@ -288,9 +286,10 @@ def _resume(move: Move) -> None:
 
 def _keep_fenced(move: Move) -> None:
     """Put up again a fence that somebody has taken down since; what was written meanwhile the watch will find."""
-    if move.params["fence"] and not read_fence(move.reader, move.leg.old["TableArn"]).fenced:
+    old = move.leg.old
+    if move.params["fence"] and not read_fence(old.reading.dynamodb, old.arn).fenced:
         move.guard()
-        raise_fence(move.dynamodb, move.leg.old["TableArn"], exempt_roles(move), POLICY_SECONDS)
+        raise_fence(old.acting.dynamodb, old.arn, exempt_roles(move), POLICY_SECONDS)
 
 
 def _undone(move: Move, error: SealiftError) -> SealiftError:
@@ -328,10 +327,10 @@ def undo(move: Move) -> None:
     # It may have been proven and stopped, which is about to be true no more.
     move.advance(Step.FENCING, active=leg.direction.value)
     # The fence first: a mapping that is Disabling takes minutes until it can be enabled again.
-    if move.fence_noted(leg.old_side):
+    if move.fence_noted(leg.old.side):
         move.guard()
-        lift_fence(move.dynamodb, leg.old["TableArn"], POLICY_SECONDS, _UNSEEN_SECONDS)
+        lift_fence(leg.old.acting.dynamodb, leg.old.arn, POLICY_SECONDS, _UNSEEN_SECONDS)
         move.write(refused_seconds=round(time.time() - move.entry["fenced_at"], 1))
-        move.note_fence(leg.old_side, up=False)
+        move.note_fence(leg.old.side, up=False)
     run(leg.replication, leg.replication.look())
     move.write(state=BACKED_OUT)

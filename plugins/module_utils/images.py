@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.batch_get import read_items
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm, item_hash
 from ansible_collections.sealift.dynamodb.plugins.module_utils.doubts import Images
 from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import NO_EXPIRY, Expiry
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,7 @@ class ImageReader:
     :param expiry: which items count as absent.
     """
 
-    dynamodb: Client
-    table: str
+    table: Table
     form: KeyForm
     rate: Rate = field(default_factory=lambda: Rate(None))
     expiry: Expiry = NO_EXPIRY
@@ -36,5 +35,5 @@ class ImageReader:
     def __call__(self, keys: list[bytes]) -> Images:
         """Return the hash of each item that exists under up to 100 keys."""
         wanted = [self.form.decode(key) for key in keys]
-        found = read_items(self.dynamodb, self.table, wanted, self.rate, Backoff())
+        found = read_items(self.table, wanted, self.rate, Backoff())
         return {self.form.encode(item): item_hash(item) for item in found if not self.expiry.expired(item)}

@@ -17,12 +17,18 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, client
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction, ends
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import mappings_of
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import Names, arn_beside, replication_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import (
+    crosses_accounts,
+    elsewhere,
+    replication_names,
+)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 
 TAG = "sealift-migration"
 
@@ -40,78 +46,89 @@ _KINDS = {
 class Leftovers:
     """Looks for what a migration has made, but for tables, streams and the journal's entries.
 
-    :param module: has the options source, target and journal at least.
+    :param module: has the options source, target, journal and those of the target's place at least.
     :param keep_logs: whether log groups are none.
     """
 
-    def __init__(self, module: AnsibleAWSModule, source_arn: str, keep_logs: bool) -> None:
+    def __init__(self, module: AnsibleAWSModule, source_arn: str, target_arn: str, keep_logs: bool) -> None:
         self._module = module
-        self._source_arn = source_arn
+        self._arns = {Side.SOURCE: source_arn, Side.TARGET: target_arn}
         self._keep_logs = keep_logs
         self._names = {direction: replication_names(source_arn, direction) for direction in Direction}
         # Both directions' names begin with it, and no other migration's.
         self._prefix = self._names[Direction.FORWARD].function.removesuffix(Direction.FORWARD.value)
-        self._clients: dict[str, Client] = {}
+        self._clients: dict[tuple[Side, str], Client] = {}
 
     def find(self) -> list[str]:
-        """Return what there is, by kind and name."""
-        found = set(self._by_name()) | set(self._by_tag())
+        """Return what there is, by kind and name, and where that is if it is not beside the source."""
+        found = set(self._gates())
+        for side, arn in self._arns.items():
+            where = elsewhere(arn, self._arns[Side.SOURCE])
+            if side is Side.SOURCE or where:
+                found |= {each + where for each in (*self._by_name(side), *self._by_tag(side))}
         return sorted(each for each in found if not (self._keep_logs and each.startswith("log group ")))
 
     def waiting_messages(self) -> dict[Direction, int]:
         """Return how many messages are in each on-failure queue, about."""
-        return {direction: self._messages(names) for direction, names in self._names.items()}
+        return {direction: self._messages(direction) for direction in Direction}
 
-    def _client(self, service: str) -> Client:
+    def _client(self, side: Side, service: str) -> Client:
         # Made once: it is looked again and again until nothing is left.
-        if service not in self._clients:
-            self._clients[service] = client(self._module, service)
-        return self._clients[service]
+        if (side, service) not in self._clients:
+            self._clients[side, service] = client_at(self._module, side, service)
+        return self._clients[side, service]
 
-    def _by_name(self) -> Iterable[str]:
-        yield from self._functions()
-        yield from self._gates()
-        queues = self._pages("sqs", "list_queues", "QueueUrls", QueueNamePrefix=self._prefix)
+    def _by_name(self, side: Side) -> Iterable[str]:
+        yield from self._functions(side)
+        yield from self._roles(side)
+        queues = self._pages(side, "sqs", "list_queues", "QueueUrls", QueueNamePrefix=self._prefix)
         yield from (f"queue {url.rsplit('/', 1)[-1]}" for url in queues)
         groups = self._pages(
-            "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=f"/aws/lambda/{self._prefix}"
+            side, "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=f"/aws/lambda/{self._prefix}"
         )
         yield from (f"log group {group['logGroupName']}" for group in groups)
-        alarms = self._pages("cloudwatch", "describe_alarms", "MetricAlarms", AlarmNamePrefix=self._prefix)
+        alarms = self._pages(side, "cloudwatch", "describe_alarms", "MetricAlarms", AlarmNamePrefix=self._prefix)
         yield from (f"alarm {alarm['AlarmName']}" for alarm in alarms)
 
-    def _functions(self) -> Iterable[str]:
-        aws, iam = self._client("lambda"), self._client("iam")
+    def _functions(self, side: Side) -> Iterable[str]:
+        aws = self._client(side, "lambda")
         for direction, names in self._names.items():
-            origin = ends(self._module.params["source"], self._module.params["target"], direction)[0]
-            for mapping in mappings_of(aws, names.function, arn_beside(self._source_arn, origin)):
+            origin_arn = ends(self._arns[Side.SOURCE], self._arns[Side.TARGET], direction)[0]
+            for mapping in mappings_of(aws, names.function, origin_arn):
                 yield f"event source mapping {mapping.uuid}"
-            for what, look, arguments in (
-                ("function", aws.get_function_configuration, {"FunctionName": names.function}),
-                ("role", iam.get_role, {"RoleName": names.role}),
-            ):
-                if _exists(f"{what} {names.function}", look, arguments):
-                    yield f"{what} {names.function}"
+            if _exists(f"function {names.function}", aws.get_function_configuration, {"FunctionName": names.function}):
+                yield f"function {names.function}"
+
+    def _roles(self, side: Side) -> Iterable[str]:
+        # An account's roles are the same in all its Regions.
+        if side is Side.TARGET and not crosses_accounts(*self._arns.values()):
+            return
+        iam = self._client(side, "iam")
+        for names in self._names.values():
+            for role in names.role, names.access_role:
+                if _exists(f"role {role}", iam.get_role, {"RoleName": role}):
+                    yield f"role {role}"
 
     def _gates(self) -> Iterable[str]:
-        dynamodb, journal = self._client("dynamodb"), self._module.params["journal"]
+        dynamodb, journal = self._client(Side.SOURCE, "dynamodb"), self._module.params["journal"]
         for direction in Direction:
-            if Gate(dynamodb, journal, self._source_arn, direction).read():
+            if Gate(dynamodb, journal, self._arns[Side.SOURCE], direction).read():
                 yield f"gate of the {direction} replication in the journal table {journal}"
 
-    def _by_tag(self) -> Iterable[str]:
-        filters = [{"Key": TAG, "Values": [self._source_arn]}]
+    def _by_tag(self, side: Side) -> Iterable[str]:
+        filters = [{"Key": TAG, "Values": [self._arns[Side.SOURCE]]}]
         resources = self._pages(
-            "resourcegroupstaggingapi", "get_resources", "ResourceTagMappingList", TagFilters=filters
+            side, "resourcegroupstaggingapi", "get_resources", "ResourceTagMappingList", TagFilters=filters
         )
         return (_readable(resource["ResourceARN"]) for resource in resources)
 
-    def _messages(self, names: Names) -> int:
-        sqs = self._client("sqs")
+    def _messages(self, direction: Direction) -> int:
+        queue = self._names[direction].queue
+        sqs = self._client(ends(Side.SOURCE, Side.TARGET, direction)[0], "sqs")
         counts = [f"ApproximateNumberOfMessages{suffix}" for suffix in ("", "NotVisible", "Delayed")]
         try:
-            with doing(f"count the messages in queue {names.queue}"):
-                url = sqs.get_queue_url(QueueName=names.queue)["QueueUrl"]
+            with doing(f"count the messages in queue {queue}"):
+                url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
                 answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)
         except SealiftError as error:
             if error.missing or error.code == "QueueDoesNotExist":
@@ -119,9 +136,9 @@ class Leftovers:
             raise
         return sum(int(count) for count in answer["Attributes"].values())
 
-    def _pages(self, service: str, operation: str, member: str, **arguments: Any) -> list[Any]:
+    def _pages(self, side: Side, service: str, operation: str, member: str, **arguments: Any) -> list[Any]:
         with doing(f"look for what is left of the migration ({service}: {operation})"):
-            pages = self._client(service).get_paginator(operation).paginate(**arguments)
+            pages = self._client(side, service).get_paginator(operation).paginate(**arguments)
             return [each for page in pages for each in page.get(member, [])]
 
 

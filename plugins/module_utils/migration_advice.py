@@ -8,6 +8,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import clock_time
@@ -42,22 +43,33 @@ class Adviser:
     """Derives advice and summary from what is known.
 
     :param journal: name of the journal, where it is not the default.
+    :param place: the variables that say where the target is, by name, where it is not beside the source.
+    :param target: the target's name as messages give it; only its name by default.
     """
 
-    def __init__(self, known: Known, journal: str | None = None) -> None:
+    def __init__(
+        self,
+        known: Known,
+        journal: str | None = None,
+        place: Mapping[str, str] | None = None,
+        target: str | None = None,
+    ) -> None:
         self._known = known
         self._source = known.tables[Side.SOURCE] or ""
-        self._target = known.tables[Side.TARGET] or f"{self._source}-encrypted"
+        self._target_name = known.tables[Side.TARGET] or f"{self._source}-encrypted"
+        self._target = target or self._target_name
         self._journal = journal
+        self._place = [f"{name}={value}" for name, value in (place or {}).items()]
         self._stage = stage_of(known)
 
     def command(self, stage: str | None, *more: str) -> str:
         """Return the command that runs a stage, or all up to verify."""
         words = [_PLAYBOOK, "-e", f"table={self._source}"]
-        if self._target != f"{self._source}-encrypted":
-            words += ["-e", f"target_table={self._target}"]
+        if self._target_name != f"{self._source}-encrypted":
+            words += ["-e", f"target_table={self._target_name}"]
         if self._journal:
             words += ["-e", f"journal={self._journal}"]
+        words += [word for variable in self._place for word in ("-e", variable)]
         words += ["--tags", stage] if stage else []
         return " ".join([*words, *(word for option in more for word in ("-e", option))])
 
@@ -65,10 +77,13 @@ class Adviser:
         """Return what to run next."""
         known = self._known
         if known.stray_fences:
-            table = self._name(known.stray_fences[0])
+            side = known.stray_fences[0]
+            table = self._source if side is Side.SOURCE else self._target_name
+            options = " ".join([f"table={table}", "state=absent", *(self._place if side is Side.TARGET else ())])
             return Advice(
-                f"ansible localhost -m sealift.dynamodb.dynamodb_fence -a 'table={table} state=absent'",
-                f"table {table} refuses writes by a fence that no move in the journal explains; this lifts it",
+                f"ansible localhost -m sealift.dynamodb.dynamodb_fence -a '{options}'",
+                f"table {self._name(side)} refuses writes by a fence that no move in the journal explains; this lifts "
+                "it",
             )
         if not known.readable:
             return Advice(None, "the journal can't be read: see the problems")

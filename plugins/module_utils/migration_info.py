@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, Description, client, identity
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, Description, identity
+from ansible_collections.sealift.dynamodb.plugins.module_utils.commands import place_variables
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
@@ -32,7 +33,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.migration_state i
     deadline_of,
     stage_of,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import elsewhere, replication_names, spoken
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at, table_arn_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import ENTRIES, Facts, Replication
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import ENTRY as SEED_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
@@ -64,7 +66,8 @@ class Reader:
 
     def __init__(self, module: AnsibleAWSModule) -> None:
         self._module = module
-        self._dynamodb = client(module, "dynamodb")
+        self._at = {side: client_at(module, side, "dynamodb") for side in Side}
+        self._dynamodb = self._at[Side.SOURCE]
         self._problems: list[str] = []
         self._now = time.time()
 
@@ -73,11 +76,12 @@ class Reader:
         source: str = self._module.params["source"]
         tables: dict[Side, Description | None] = {}
         exists: dict[Side, bool | None] = {}
-        tables[Side.SOURCE], exists[Side.SOURCE] = self._table(source)
+        tables[Side.SOURCE], exists[Side.SOURCE] = self._table(Side.SOURCE, source)
         source_arn = self._source_arn(tables[Side.SOURCE], source)
         readable, entries = self._entries(source_arn)
         target = self._target(entries)
-        tables[Side.TARGET], exists[Side.TARGET] = self._table(target) if target else (None, None)
+        self._check_place(entries, source_arn, target)
+        tables[Side.TARGET], exists[Side.TARGET] = self._table(Side.TARGET, target) if target else (None, None)
         flows = {
             direction: self._flow(direction, target, entries)
             for direction in Direction
@@ -89,7 +93,7 @@ class Reader:
             readable=readable,
             entries=entries,
             flows=flows,
-            fenced={side: self._fenced(description) for side, description in tables.items()},
+            fenced={side: self._fenced(side, description) for side, description in tables.items()},
             now=self._now,
             problems=self._problems,
         )
@@ -106,8 +110,19 @@ class Reader:
         if problem not in self._problems:
             self._problems.append(problem)
 
-    def _table(self, name: str) -> tuple[Description | None, bool | None]:
-        found = self._try(lambda: [find_table(self._dynamodb, name)])
+    def _check_place(self, entries: dict[str, dict[str, Any]], source_arn: str, target: str | None) -> None:
+        """Tell whoever asks about the target in another place than it is in."""
+        noted = str(entries.get(CLONE_ENTRY, {}).get("target_arn") or "")
+        asked = table_arn_at(self._module, Side.TARGET, source_arn, target or "")
+        where = elsewhere(noted, asked) if noted else ""
+        if where:
+            self._note(
+                f"The clone of this migration is {noted.rsplit('/', 1)[-1]}{where}, and this looks for it"
+                f"{elsewhere(asked, noted)}: set target_region and target_role_arn as in the runs before."
+            )
+
+    def _table(self, side: Side, name: str) -> tuple[Description | None, bool | None]:
+        found = self._try(lambda: [find_table(self._at[side], name)])
         if found is None:
             return None, None
         (description,) = found
@@ -124,7 +139,7 @@ class Reader:
 
     def _entries(self, source_arn: str) -> tuple[bool, dict[str, dict[str, Any]]]:
         name = self._module.params["journal"]
-        table, exists = self._table(name)
+        table, exists = self._table(Side.SOURCE, name)
         if not table:
             return exists is False, {}
         journal = Journal(self._dynamodb, name, source_arn)
@@ -171,10 +186,10 @@ class Reader:
             applied_until=float(facts.record.get("applied_until") or 0.0),
         )
 
-    def _fenced(self, description: Description | None) -> bool | None:
+    def _fenced(self, side: Side, description: Description | None) -> bool | None:
         if not description:
             return None
-        fence = self._try(lambda: read_fence(self._dynamodb, description["TableArn"]))
+        fence = self._try(lambda: read_fence(self._at[side], description["TableArn"]))
         return fence.fenced if fence else None
 
 
@@ -191,7 +206,13 @@ def describe_migration(module: AnsibleAWSModule) -> dict[str, Any]:
     """Return where the migration is."""
     source_arn, known = Reader(module).read()
     journal = module.params["journal"]
-    adviser = Adviser(known, journal if journal != JOURNAL_OPTION["default"] else None)
+    target_arn = table_arn_at(module, Side.TARGET, source_arn, known.tables[Side.TARGET] or "")
+    adviser = Adviser(
+        known,
+        journal if journal != JOURNAL_OPTION["default"] else None,
+        place_variables(module.params),
+        spoken(target_arn, source_arn),
+    )
     stage, advice, deadline = stage_of(known), adviser.advise(), deadline_of(known)
     entry = known.switch or {}
     current = known.tables[known.current]

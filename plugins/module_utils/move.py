@@ -15,16 +15,19 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import stage_command
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Description, client
-from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction, ends
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import MOVE_TERM, Lease
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import spoken
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at, table_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Replication
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
     ENTRY,
@@ -33,9 +36,50 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
     has_taken,
     move_to,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import get_table, table_id
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table, key_names, table_id
 
 _RENEWAL_LOOK_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class End:
+    """One of the two tables, with clients for its account and Region.
+
+    :param acting: what is done with it must end with the move's lease.
+    :param reading: what is only read need not.
+    """
+
+    side: Side
+    description: Description
+    acting: Table
+    reading: Table
+    streams: Client
+
+    @property
+    def arn(self) -> str:
+        """The table's ARN."""
+        return str(self.description["TableArn"])
+
+    @property
+    def stream_arn(self) -> str:
+        """The ARN of the table's stream."""
+        return str(self.description["LatestStreamArn"])
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names of the key attributes, the partition key's first."""
+        return key_names(self.description)
+
+
+def _end(module: AnsibleAWSModule, side: Side) -> End:
+    reading = table_at(module, side, max_pool_connections=32)
+    return End(
+        side=side,
+        description=reading.get(),
+        acting=table_at(module, side, **MOVE_TERM.request),
+        reading=reading,
+        streams=client_at(module, side, "dynamodbstreams"),
+    )
 
 
 class Leg:
@@ -44,12 +88,11 @@ class Leg:
     :param direction: in which changes flow from old to new.
     """
 
-    def __init__(self, module: AnsibleAWSModule, tables: Mapping[Side, Description], direction: Direction) -> None:
-        self.old_side = Side.SOURCE if direction is Direction.FORWARD else Side.TARGET
-        self.new_side = self.old_side.other
-        self.old, self.new = tables[self.old_side], tables[self.new_side]
-        self.old_name: str = self.old["TableName"]
-        self.new_name: str = self.new["TableName"]
+    def __init__(self, module: AnsibleAWSModule, tables: Mapping[Side, End], direction: Direction) -> None:
+        source, target = tables[Side.SOURCE], tables[Side.TARGET]
+        self.old, self.new = ends(source, target, direction)
+        # As messages give them.
+        self.old_name, self.new_name = ends(source.acting.name, spoken(target.arn, source.arn), direction)
         self.direction = direction
         self.replication = Replication(module, direction)
 
@@ -64,22 +107,19 @@ class Move:
         self.to = Side(module.params["to"])
         self.kind = move_to(self.to)
         self.table: str = module.params["source"]
-        # What a move does must end with its lease. What it reads need not.
-        self.dynamodb = client(module, "dynamodb", **MOVE_TERM.request)
-        self.reader = client(module, "dynamodb", max_pool_connections=32)
-        self.streams = client(module, "dynamodbstreams")
-        self._tables = {side: get_table(self.reader, module.params[side]) for side in Side}
+        self._tables = {side: _end(module, side) for side in Side}
         there = Direction.FORWARD if self.to is Side.TARGET else Direction.REVERSE
         self.leg = Leg(module, self._tables, there)
         self.back = Leg(module, self._tables, there.opposite)
-        self.journal = Journal(self.dynamodb, module.params["journal"], self._tables[Side.SOURCE]["TableArn"])
+        source = self._tables[Side.SOURCE]
+        self.journal = Journal(source.acting.dynamodb, module.params["journal"], source.arn)
         self.entry: dict[str, Any] = self.journal.get(ENTRY) or {}
         self._keeper: _Keeper | None = None
 
     @property
     def table_ids(self) -> dict[str, str]:
         """Return what tells the two tables from others of the same names."""
-        return {f"{side.value}_table_id": table_id(table) for side, table in self._tables.items()}
+        return {f"{side.value}_table_id": table_id(end.description) for side, end in self._tables.items()}
 
     @property
     def overtaken(self) -> bool:

@@ -14,16 +14,20 @@ from dataclasses import dataclass
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 
-# Lambda functions and IAM roles take 64 characters; prefix, hash and direction leave 32 for the table's name.
+# Lambda functions and IAM roles take 64 characters; prefix, hash, direction and -access leave 32 for the table's name.
 _TABLE_PART = 32
 
 
 @dataclass(frozen=True)
 class Names:
-    """Names of one direction's resources; each fits the limit of its service."""
+    """Names of one direction's resources; each fits the limit of its service.
+
+    :param access_role: what the function takes on where the table that it writes is in another account.
+    """
 
     function: str
     role: str
+    access_role: str
     queue: str
     log_group: str
     alarms: dict[str, str]
@@ -37,6 +41,7 @@ def replication_names(source_arn: str, direction: Direction = Direction.FORWARD)
     return Names(
         function=function,
         role=function,
+        access_role=f"{function}-access",
         queue=f"{function}-failed",
         log_group=f"/aws/lambda/{function}",
         alarms={
@@ -68,3 +73,43 @@ def target_arn(source_arn: str, target: str, region: str | None = None, role_arn
     parts[3] = region or parts[3]
     parts[4] = role_arn.split(":")[4] if role_arn else parts[4]
     return ":".join(parts)
+
+
+def account_of(arn: str) -> str:
+    """Return the account of an ARN."""
+    return arn.split(":")[4]
+
+
+def region_of(arn: str) -> str:
+    """Return the Region of an ARN."""
+    return arn.split(":")[3]
+
+
+def elsewhere(arn: str, here: str) -> str:
+    """Say where something is as seen from something else, as the end of a clause: nothing if that is the same place."""
+    parts = [f"Region {region_of(arn)}"] if region_of(arn) != region_of(here) else []
+    parts += [f"account {account_of(arn)}"] if account_of(arn) != account_of(here) else []
+    return f" in {' of '.join(parts)}" if parts else ""
+
+
+def spoken(arn: str, other_arn: str) -> str:
+    """Return a table's name as messages give it: with where it is, if the other table has the same name."""
+    name = arn.rsplit("/", 1)[-1]
+    return name + elsewhere(arn, other_arn) if other_arn.endswith(f"/{name}") else name
+
+
+def crosses_accounts(one_arn: str, other_arn: str) -> bool:
+    """Tell whether two things are in different accounts."""
+    return account_of(one_arn) != account_of(other_arn)
+
+
+def writing_role_arn(origin_arn: str, destination_arn: str, names: Names) -> str:
+    """Return the ARN of the role that writes a destination: the function's, or the one that it takes on."""
+    if crosses_accounts(origin_arn, destination_arn):
+        return access_role_arn(destination_arn, names)
+    return f"arn:{origin_arn.split(':')[1]}:iam::{account_of(origin_arn)}:role/{names.role}"
+
+
+def access_role_arn(destination_arn: str, names: Names) -> str:
+    """Return the ARN of the role that lets a function write a destination in another account than its own."""
+    return f"arn:{destination_arn.split(':')[1]}:iam::{account_of(destination_arn)}:role/{names.access_role}"

@@ -76,6 +76,8 @@ class Need:
 class _Row(NamedTuple):
     """Actions of one service that some stages do to some kinds of things.
 
+    :param setting: the clone's, which alone they are for.
+
     :param stages: names of stages, or of groups of them.
     :param kinds: names that targets() knows.
     """
@@ -85,6 +87,7 @@ class _Row(NamedTuple):
     service: str
     operations: str
     optional: str = ""
+    setting: str = ""
 
 
 _GROUPS = {
@@ -97,15 +100,15 @@ _GROUPS = {
 }
 
 _SCALING = "application-autoscaling"
-_SCALED = "DescribeScalingPolicies DescribeScheduledActions"
+_SCALED = "DescribeScalableTargets DescribeScalingPolicies DescribeScheduledActions"
 _SCALING_CHANGES = (
     "DeleteScalingPolicy DeleteScheduledAction DeregisterScalableTarget PutScalingPolicy PutScheduledAction "
     "RegisterScalableTarget"
 )
+# A policy by a target makes alarms, in its caller's name.
+_ALARM_CHANGES = "DeleteAlarms DescribeAlarms PutMetricAlarm"
 _KINESIS = "DisableKinesisStreamingDestination EnableKinesisStreamingDestination UpdateKinesisStreamingDestination"
-_ONLY_INSIGHTS = "only for a table with contributor insights"
-_ONLY_KINESIS = "only for a table with a Kinesis destination"
-_ONLY_SCALED = "only for a table with autoscaling"
+_FIRST = "only for the first use of the setting in the account"
 _UNTOLD = "without it clone can't tell all that the clone lacks"
 
 _ROWS = (
@@ -121,23 +124,39 @@ _ROWS = (
     _Row("cutover", "target_stream", "dynamodb", "DescribeStream"),
     # The clone's settings; what must wait for the copy is set by the stage seed.
     _Row(
-        "clone seed",
-        "source target",
+        "plan clone seed",
+        "source",
         "dynamodb",
         "DescribeContinuousBackups DescribeKinesisStreamingDestination DescribeTimeToLive GetResourcePolicy "
         "ListTagsOfResource",
     ),
-    _Row("clone seed", "all_of_source all_of_target", "dynamodb", "ListContributorInsights"),
-    _Row("clone seed", "all_of_source all_of_target", _SCALING, f"DescribeScalableTargets {_SCALED}"),
-    _Row("clone seed", "target", "dynamodb", "CreateTable TagResource UntagResource UpdateTable"),
-    _Row("clone seed", "target", "dynamodb", "UpdateContinuousBackups", "only for a table with point-in-time recovery"),
-    _Row("clone seed", "target", "dynamodb", "DeleteResourcePolicy PutResourcePolicy", "only for a resource policy"),
-    _Row("clone seed", "target target_indexes", "dynamodb", "UpdateContributorInsights", _ONLY_INSIGHTS),
-    _Row("clone seed", "target", "dynamodb", _KINESIS, _ONLY_KINESIS),
-    _Row("clone seed", "target_kinesis", "kinesis", "DescribeStream PutRecord PutRecords", _ONLY_KINESIS),
-    _Row("clone seed", "scalable_targets", _SCALING, _SCALING_CHANGES, _ONLY_SCALED),
-    _Row("clone seed", "scaling_alarms", "cloudwatch", "DeleteAlarms DescribeAlarms PutMetricAlarm", _ONLY_SCALED),
-    _Row("clone seed", "linked_roles", "iam", "CreateServiceLinkedRole", "only for the first use of such a setting"),
+    _Row(
+        "clone seed",
+        "target",
+        "dynamodb",
+        "DescribeContinuousBackups DescribeKinesisStreamingDestination DescribeTimeToLive GetResourcePolicy "
+        "ListTagsOfResource",
+    ),
+    _Row("plan clone seed", "all_of_source", "dynamodb", "ListContributorInsights"),
+    _Row("clone seed", "all_of_target", "dynamodb", "ListContributorInsights"),
+    _Row("plan clone seed retire", "all_of_source", _SCALING, _SCALED),
+    _Row("clone seed abandon", "all_of_target", _SCALING, _SCALED),
+    _Row("clone", "target", "dynamodb", "CreateTable TagResource UntagResource"),
+    _Row("clone seed", "target", "dynamodb", "UpdateTable"),
+    _Row("clone", "target", "dynamodb", "UpdateContinuousBackups", setting="point_in_time_recovery"),
+    _Row("clone", "target", "dynamodb", "DeleteResourcePolicy PutResourcePolicy", setting="resource_policy"),
+    _Row(
+        "clone seed", "target target_indexes", "dynamodb", "UpdateContributorInsights", setting="contributor_insights"
+    ),
+    _Row("clone seed", "target", "dynamodb", _KINESIS, setting="kinesis_destination"),
+    _Row("clone seed", "kinesis", "kinesis", "DescribeStream PutRecord PutRecords", setting="kinesis_destination"),
+    _Row("clone seed", "scaled_target", _SCALING, _SCALING_CHANGES, setting="autoscaling"),
+    _Row("clone seed", "scaling_alarms", "cloudwatch", _ALARM_CHANGES, setting="autoscaling"),
+    _Row("retire", "scaled_source", _SCALING, "DeregisterScalableTarget", setting="autoscaling"),
+    _Row("abandon", "scaled_target", _SCALING, "DeregisterScalableTarget", setting="autoscaling"),
+    _Row("clone seed", "linked_scaling", "iam", "CreateServiceLinkedRole", _FIRST, setting="autoscaling"),
+    _Row("clone seed", "linked_insights", "iam", "CreateServiceLinkedRole", _FIRST, setting="contributor_insights"),
+    _Row("clone seed", "linked_kinesis", "iam", "CreateServiceLinkedRole", _FIRST, setting="kinesis_destination"),
     # What the clone can't carry is only told of.
     _Row("clone", "source_stream", "dynamodb", "GetResourcePolicy", _UNTOLD),
     _Row("clone", "all_alarms_of_source", "cloudwatch", "DescribeAlarms", _UNTOLD),
@@ -218,7 +237,8 @@ _UNSEEN = "without it plan can't tell what is missing"
 _UNREAD = "without it plan can't tell who may use the key"
 _DEPENDENTS = "without it plan can't tell what depends on the table"
 _LOOKING = (
-    _Row("plan", "source", "dynamodb", "DescribeKinesisStreamingDestination ListTagsOfResource", _DEPENDENTS),
+    _Row("plan", "source", "dynamodb", "Scan", "without it plan can't tell how large items are"),
+    _Row("plan", "all_of_source", "cloudwatch", "GetMetricData", "without it plan can't tell how much is written"),
     _Row("plan", "all_of_source", "pipes", "ListPipes", _DEPENDENTS),
     _Row("plan", "all_of_source", "backup", "ListBackupPlans", _DEPENDENTS),
     _Row("plan", "backup_plans", "backup", "GetBackupSelection ListBackupSelections", _DEPENDENTS),
@@ -237,9 +257,14 @@ def _needs(migration: Migration) -> Iterator[Need]:
     for row in (*_ROWS, *_key_rows(), *_role_rows(), *_LOOKING):
         stages = tuple(stage for name in row.stages.split() for stage in _GROUPS.get(name, (name,)))
         actions = tuple(f"{row.service}:{operation}" for operation in row.operations.split())
+        optional = row.optional
+        if row.setting and not migration.has_setting(row.setting):
+            if migration.has_setting(row.setting) is False:
+                continue
+            optional = optional or f"only for a table with {row.setting.replace('_', ' ')}"
         for kind in row.kinds.split():
             for target in targets(migration, kind):
-                yield Need(stages, actions, target, row.optional)
+                yield Need(stages, actions, target, optional)
     if migration.caller_arn and ":role/" in migration.caller_arn:
         # A session does not tell its role's path.
         caller = Target("Caller", Side.SOURCE, (migration.caller_arn,))

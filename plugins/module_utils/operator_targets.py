@@ -8,7 +8,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -54,6 +54,7 @@ class Migration:
     :param target_keys: ARNs of the customer managed keys that the target has or shall have.
     :param described_keys: ARNs of all keys that are looked at, by side; AWS managed ones too.
     :param caller_arn: the user, or the role of the session, who is the operator; None where it can't be known.
+    :param settings: by name, whether the clone will have it; without those of which that is not known.
     :param application_roles: roles whose access to the target's key is looked at.
     """
 
@@ -66,7 +67,12 @@ class Migration:
     described_keys: tuple[tuple[Side, str], ...] = ()
     pointers: tuple[Pointer, ...] = ()
     caller_arn: str | None = None
-    application_roles: tuple[str, ...] = field(default=())
+    application_roles: tuple[str, ...] = ()
+    settings: Mapping[str, bool] | None = field(default=None, hash=False)
+
+    def has_setting(self, name: str) -> bool | None:
+        """Tell whether the clone will have a setting; None where that is not known."""
+        return None if self.settings is None else self.settings.get(name)
 
     @property
     def journal_arn(self) -> str:
@@ -238,10 +244,13 @@ def _target_kinesis(migration: Migration, _directions: Directions) -> Found:
     yield Target("KinesisStreams", Side.TARGET, (f"{migration.home(Side.TARGET, 'kinesis')}stream/*",))
 
 
-def _scalable_targets(migration: Migration, _directions: Directions) -> Found:
-    of_dynamodb = Condition("StringEquals", "application-autoscaling:service-namespace", ("dynamodb",))
-    arn = f"{migration.home(Side.TARGET, 'application-autoscaling')}scalable-target/*"
-    yield Target("ScalableTargets", Side.TARGET, (arn,), (of_dynamodb,))
+def _scaled(side: Side) -> Callable[[Migration, Directions], Found]:
+    def found(migration: Migration, _directions: Directions) -> Found:
+        of_dynamodb = Condition("StringEquals", "application-autoscaling:service-namespace", ("dynamodb",))
+        arn = f"{migration.home(side, 'application-autoscaling')}scalable-target/*"
+        yield Target("ScalableTargets", side, (arn,), (of_dynamodb,))
+
+    return found
 
 
 def _scaling_alarms(migration: Migration, _directions: Directions) -> Found:
@@ -254,18 +263,17 @@ def _scaling_alarms(migration: Migration, _directions: Directions) -> Found:
     yield Target("ScalingAlarms", Side.TARGET, (f"{home}alarm:TargetTracking-table/{table}*",))
 
 
-def _linked_roles(migration: Migration, _directions: Directions) -> Found:
-    """Yield the roles with which AWS itself does what a setting asks for; an account has each once.
+def _linked(service: str) -> Callable[[Migration, Directions], Found]:
+    """Return what yields the role with which AWS itself does what a setting asks for; an account has it once.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/using-service-linked-roles.html
     """
-    home = migration.home(Side.TARGET, "iam", account_only=True)
-    services = (
-        "contributorinsights.dynamodb.amazonaws.com",
-        "dynamodb.application-autoscaling.amazonaws.com",
-        "kinesisreplication.dynamodb.amazonaws.com",
-    )
-    yield Target("LinkedRoles", Side.TARGET, tuple(f"{home}role/aws-service-role/{each}/*" for each in services))
+
+    def found(migration: Migration, _directions: Directions) -> Found:
+        home = migration.home(Side.TARGET, "iam", account_only=True)
+        yield Target("LinkedRoles", Side.TARGET, (f"{home}role/aws-service-role/{service}/*",))
+
+    return found
 
 
 def _described_keys(migration: Migration, _directions: Directions) -> Found:
@@ -329,10 +337,13 @@ _KINDS: dict[str, Callable[[Migration, Directions], Found]] = {
     "source_keys": _keys(Side.SOURCE),
     "target_keys": _keys(Side.TARGET),
     "target_indexes": _tables(Side.TARGET, "/index/*"),
-    "target_kinesis": _target_kinesis,
-    "scalable_targets": _scalable_targets,
+    "kinesis": _target_kinesis,
+    "scaled_source": _scaled(Side.SOURCE),
+    "scaled_target": _scaled(Side.TARGET),
     "scaling_alarms": _scaling_alarms,
-    "linked_roles": _linked_roles,
+    "linked_insights": _linked("contributorinsights.dynamodb.amazonaws.com"),
+    "linked_kinesis": _linked("kinesisreplication.dynamodb.amazonaws.com"),
+    "linked_scaling": _linked("dynamodb.application-autoscaling.amazonaws.com"),
     "all_alarms_of_source": _beside_source("AllAlarms", "cloudwatch", "alarm:*"),
     "rekey_keys": _rekey_keys,
     "described_keys": _described_keys,

@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Description
-from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction, ends
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import spoken
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_names, table_id
 
@@ -38,9 +39,10 @@ class Pair:
         return self.target if self.direction is Direction.FORWARD else self.source
 
     @property
-    def tables(self) -> tuple[str, str]:
-        """The names of origin and destination."""
-        return self.origin["TableName"], self.destination["TableName"]
+    def names(self) -> tuple[str, str]:
+        """The names of origin and destination, as messages give them."""
+        target = spoken(self.target["TableArn"], self.source["TableArn"])
+        return ends(self.source["TableName"], target, self.direction)
 
     @property
     def table(self) -> str:

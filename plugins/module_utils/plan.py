@@ -19,9 +19,17 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.access import access_section, explain_denied
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import refuse_out_of_range, with_diff
+from ansible_collections.sealift.dynamodb.plugins.module_utils.commands import repeatable
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import arn_beside, gate_key
+from ansible_collections.sealift.dynamodb.plugins.module_utils.function_places import function_places
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import (
+    access_role_arn,
+    account_of,
+    arn_beside,
+    gate_key,
+    region_of,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_advice import advice_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_consumers import consumers_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_cost import cost_section
@@ -68,6 +76,8 @@ def make_plan(module: AnsibleAWSModule) -> dict[str, Any]:
     except SealiftError as error:
         raise explain_denied(module, error) if module.params["details"] else error from error
     plan = _plan(facts, sections)
+    for name in ("missing", "problems", "summary"):
+        plan[name] = [repeatable(line, module.params) for line in plan[name]]
     result = {"changed": False, "plan": plan, "plan_path": _write(module, facts, plan)}
     return with_diff(module, result, *diff_of(facts)) if facts.carriage else result
 
@@ -105,6 +115,7 @@ def _base(facts: Facts) -> dict[str, Any]:
     """Return what every caller needs."""
     source, route = facts.source, facts.route
     _unused, partition, _service, region, account, _table = facts.source_arn.split(":", 5)
+    journal_arn = arn_beside(facts.source_arn, facts.journal)
     stream = facts.origin_stream or predicted_stream(facts.origin_arn, "NEW_AND_OLD_IMAGES")
     return {
         "account": account,
@@ -127,18 +138,27 @@ def _base(facts: Facts) -> dict[str, Any]:
             "kms_key_arn": facts.key.arn,
         },
         "direction": str(route.direction),
-        "origin": {"name": route.origin, "arn": facts.origin_arn},
-        "destination": {"name": route.destination, "arn": facts.destination_arn},
+        "origin": _located(facts.origin_arn),
+        "destination": _located(facts.destination_arn),
         "stream_arn": stream["arn"],
         "stream_view_type": stream["view_type"],
         "function_kms_key_arns": list(facts.function_keys),
+        "access_kms_key_arns": list(facts.access_keys),
+        "function_places": function_places(
+            facts.origin_arn, facts.destination_arn, journal_arn, access_role_arn(facts.destination_arn, facts.names)
+        ),
+        "access_role_arn": access_role_arn(facts.destination_arn, facts.names) if facts.across_accounts else None,
         "names": asdict(facts.names),
         "gate": gate_key(facts.source_arn, route.direction),
         "journal": {
             "name": facts.journal,
-            "arn": arn_beside(facts.source_arn, facts.journal),
+            "arn": journal_arn,
             "exists": facts.journal_table is not None,
         },
         "estimate": asdict(facts.estimate),
         "deadline": clock_time(facts.deadline.enable_before),
     }
+
+
+def _located(arn: str) -> dict[str, str]:
+    return {"name": arn.rsplit("/", 1)[-1], "arn": arn, "region": region_of(arn), "account": account_of(arn)}

@@ -9,6 +9,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Description
 from ansible_collections.sealift.dynamodb.plugins.module_utils.carriage import Carriage, read_carriage
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline
-from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction, ends
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import (
     Estimate,
@@ -28,8 +29,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import (
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import Key, resolve_key
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import Names, replication_names
-from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at, table_arn_at
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import Names, crosses_accounts, replication_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at, refuse_same_table, table_arn_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.sampling import read_sample
 from ansible_collections.sealift.dynamodb.plugins.module_utils.setting_warm import WarmThroughput
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import Stream, stream_of
@@ -39,7 +40,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
     get_table,
-    refuse_same_table,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.target_checks import refuse_unfit_target
 from ansible_collections.sealift.dynamodb.plugins.module_utils.workload import Sample
@@ -57,13 +57,13 @@ class Facts:
     :param target: the clone, where it exists; target_arn is the one that it has or will have.
     :param stream: the source's, and origin_stream that of the table whose changes are replicated.
     :param key: the one asked for the clone, and key_name its name there.
+    :param keys: the customer managed keys of the tables on each side, the journal's among the source's.
     :param carriage: what the clone is to have of the source's settings, where details are asked for.
     :param wanted: the settings that the clone has, or will have, without its tags.
     :param sample: of the source's items, where details are asked for; sample_error tells why there is none.
     :param write_rate: of applications, where details are asked for; write_rate_unknown tells why it is not known.
     :param rough_estimate: the one without a sample, by which the seed refuses to begin.
     :param now: seconds since the epoch.
-    :param function_keys: the customer managed keys that the function must be allowed to use.
     """
 
     route: Route
@@ -75,7 +75,7 @@ class Facts:
     target_arn: str
     key: Key
     key_name: str
-    function_keys: tuple[str, ...]
+    keys: Mapping[Side, frozenset[str]]
     names: Names
     journal: str
     journal_table: Description | None
@@ -117,21 +117,42 @@ class Facts:
         """ARN of the table that they are written to."""
         return self.target_arn if self.route.forward else self.source_arn
 
+    @property
+    def across_accounts(self) -> bool:
+        """Whether the two tables are in different accounts."""
+        return crosses_accounts(self.source_arn, self.target_arn)
+
+    @property
+    def customer_keys(self) -> frozenset[str]:
+        """All customer managed keys."""
+        return self.keys[Side.SOURCE] | self.keys[Side.TARGET]
+
+    @property
+    def function_keys(self) -> list[str]:
+        """The customer managed keys that the function itself must be allowed to use."""
+        origin = self.keys[ends(Side.SOURCE, Side.TARGET, self.route.direction)[0]]
+        return sorted(origin if self.across_accounts else self.customer_keys)
+
+    @property
+    def access_keys(self) -> list[str]:
+        """The customer managed keys that the role must be allowed to use which the function takes on, if it does."""
+        destination = self.keys[ends(Side.SOURCE, Side.TARGET, self.route.direction)[1]]
+        return sorted(destination) if self.across_accounts else []
+
 
 def read_facts(module: AnsibleAWSModule) -> Facts:
     """Read what a plan is made from, refusing tables that can't be migrated."""
+    refuse_same_table(module)
     dynamodb = client_at(module, Side.SOURCE, "dynamodb")
     at_target = client_at(module, Side.TARGET, "dynamodb")
     source_name, target_name = module.params["source"], module.params["target"]
     source = get_table(dynamodb, source_name)
     target_arn = table_arn_at(module, Side.TARGET, source["TableArn"], target_name)
-    if target_arn == source["TableArn"]:
-        refuse_same_table(source_name, target_name)
     _refuse_unusable(source)
     key = resolve_key(client_at(module, Side.TARGET, "kms"), module.params["kms_key"], target_name)
     target = find_table(at_target, target_name)
     journal = Journal(dynamodb, module.params["journal"], source["TableArn"])
-    refuse_unfit_target(at_target, journal, source, target_name, target)
+    refuse_unfit_target(at_target, journal, source, target_arn, target)
     route = Route(source_name, target_name, Direction(module.params["direction"]))
     stream = stream_of(source)
     journal_table = find_table(dynamodb, journal.table)
@@ -151,7 +172,7 @@ def read_facts(module: AnsibleAWSModule) -> Facts:
         target_arn=target_arn,
         key=key,
         key_name=module.params["kms_key"],
-        function_keys=_function_keys(module, key, [source, journal_table], target),
+        keys=_keys(module, key, [source, journal_table], target),
         names=replication_names(source["TableArn"], route.direction),
         journal=journal.table,
         journal_table=journal_table,
@@ -187,21 +208,21 @@ def _refuse_unusable(source: Description) -> None:
         )
 
 
-def _function_keys(
+def _keys(
     module: AnsibleAWSModule, asked: Key, at_source: list[Description | None], target: Description | None
-) -> tuple[str, ...]:
-    """Return the customer managed keys that the function must be allowed to use: of both tables and the journal.
+) -> dict[Side, frozenset[str]]:
+    """Return the customer managed keys of both tables and the journal.
 
     The AWS managed key's policy lets everyone in the account use it through DynamoDB. A target that exists may have
     another key than the one that the plan is asked for.
     """
-    keys = [asked]
+    keys: dict[Side, list[Key]] = {Side.SOURCE: [], Side.TARGET: [asked]}
     for side, tables in ((Side.SOURCE, at_source), (Side.TARGET, [target])):
         for table in tables:
             arn = (table or {}).get("SSEDescription", {}).get("KMSMasterKeyArn")
             if table and arn:
-                keys.append(resolve_key(client_at(module, side, "kms"), arn, table["TableName"]))
-    return tuple(sorted({key.arn for key in keys if key.arn and not key.aws_managed}))
+                keys[side].append(resolve_key(client_at(module, side, "kms"), arn, table["TableName"]))
+    return {side: frozenset(key.arn for key in keys[side] if key.arn and not key.aws_managed) for side in Side}
 
 
 def _sampled(module: AnsibleAWSModule, source: Description, wanted: TableSpec) -> tuple[Sample | None, str]:

@@ -31,12 +31,14 @@ def resources(facts: Facts) -> Iterator[dict[str, str]]:
         yield _resource("table", facts.journal, facts.source_arn, "clone")
     if facts.target is None:
         yield _resource("table", facts.target_name, facts.target_arn, "clone")
-    for direction, arn, stage in (
-        (Direction.FORWARD, facts.source_arn, "replicate"),
-        (Direction.REVERSE, facts.target_arn, "cutover"),
+    for direction, arn, destination_arn, stage in (
+        (Direction.FORWARD, facts.source_arn, facts.target_arn, "replicate"),
+        (Direction.REVERSE, facts.target_arn, facts.source_arn, "cutover"),
     ):
         names = replication_names(facts.source_arn, direction)
         yield _resource("role", names.role, arn, stage)
+        if facts.across_accounts:
+            yield _resource("role", names.access_role, destination_arn, stage)
         yield _resource("queue", names.queue, arn, stage)
         yield _resource("log group", names.log_group, arn, stage)
         yield _resource("function", names.function, arn, stage)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import cannot_arm, switched_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import account_of, elsewhere
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_facts import Facts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side, current_side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_text
@@ -21,7 +22,7 @@ def head_lines(facts: Facts) -> list[str]:
     source, estimate = facts.source, facts.estimate
     lines = [
         f"{source['TableName']}: about {estimate.items} items, {size_text(estimate.bytes)}, key {key_text(source)}; "
-        f"clone: {facts.target_name}",
+        f"clone: {facts.target_name}{elsewhere(facts.target_arn, facts.source_arn)}",
     ]
     if current_side(facts.switch) is Side.TARGET:
         lines.append(
@@ -79,14 +80,17 @@ def _clone_text(facts: Facts) -> str:
     if facts.target:
         return f"compare {facts.target_name}, which exists, with what it should be"
     key = facts.key.arn or facts.key_name
-    return f"create {facts.target_name} (key {key_text(facts.source)}), encrypted with {key}"
+    where = elsewhere(facts.target_arn, facts.source_arn)
+    return f"create {facts.target_name}{where} (key {key_text(facts.source)}), encrypted with {key}"
 
 
 def _replicate_text(facts: Facts) -> str:
-    names = facts.names
+    names, access = facts.names, ""
+    if facts.across_accounts:
+        access = f"role {names.access_role} in account {account_of(facts.destination_arn)}, "
     return (
         f"function and role {names.function}, queue {names.queue}, log group {names.log_group}, {len(names.alarms)} "
-        "alarms, and the event source mapping, armed: it does not run before the seed is complete"
+        f"alarms, {access}and the event source mapping, armed: it does not run before the seed is complete"
     )
 
 

@@ -29,9 +29,11 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, client
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import ACCESS_DENIED, SealiftError, doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import typed_keys
 
 CONNECTIONS = 8
@@ -71,11 +73,12 @@ class _Streak:
     last: float
 
 
-def probe_clients(module: AnsibleAWSModule) -> Callable[[], Client]:
-    """Return what makes clients that have one connection each, and that neither wait long nor try again."""
+def probe_clients(module: AnsibleAWSModule, side: Side) -> Callable[[], Client]:
+    """Return what makes clients for one side that have one connection each, and neither wait long nor try again."""
     return partial(
-        client,
+        client_at,
         module,
+        side,
         "dynamodb",
         max_pool_connections=1,
         connect_timeout=2,

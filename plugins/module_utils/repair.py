@@ -18,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.batch_get import BATCH_KEYS, read_items
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm, item_hash
@@ -27,6 +26,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import Sea
 from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import Expiry
 from ansible_collections.sealift.dynamodb.plugins.module_utils.images import ImageReader
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.writer import (
     BATCH_REQUESTS,
     WriteRequest,
@@ -58,29 +58,26 @@ class Repaired:
 class Repair:
     """One run.
 
-    :param tables: the names of origin and destination.
+    :param tables: origin and destination.
     :param names: names of the key attributes, the partition key's first.
     :param max_lag: seconds for which a key may differ at last, as for any other comparison.
     """
 
     def __init__(
         self,
-        dynamodb: Client,
-        tables: tuple[str, str],
+        tables: tuple[Table, Table],
         names: Sequence[str],
         max_lag: float,
         expiry: Expiry,
         max_read_units: float | None,
     ) -> None:
-        self._dynamodb = dynamodb
         self._tables = tables
         self._form = KeyForm(names)
         self._max_lag = max_lag
         self._expiry = expiry
         self._rates = (Rate(max_read_units), Rate(max_read_units))
         self._origin, self._destination = (
-            ImageReader(dynamodb, table, self._form, rate, expiry)
-            for table, rate in zip(tables, self._rates, strict=True)
+            ImageReader(table, self._form, rate, expiry) for table, rate in zip(tables, self._rates, strict=True)
         )
 
     @property
@@ -126,7 +123,7 @@ class Repair:
         while left:
             requests = list(self._requests(left))
             unprocessed: list[WriteRequest] = []
-            error = SealiftError(f"Table {self._tables[1]} throttles writes (UnprocessedItems).", retryable=True)
+            error = SealiftError(f"Table {self._tables[1].name} throttles writes (UnprocessedItems).", retryable=True)
             for batch in batches(requests, measure=True):
                 try:
                     unprocessed += self._batch_write(batch)
@@ -146,7 +143,7 @@ class Repair:
         """Yield what makes the destination equal; the origin is read last, right before the write."""
         images = self._destination(keys)
         wanted = [self._form.decode(key) for key in keys]
-        found = read_items(self._dynamodb, self._tables[0], wanted, self._rates[0], Backoff())
+        found = read_items(self._tables[0], wanted, self._rates[0], Backoff())
         items = {self._form.encode(item): item for item in found}
         for key in keys:
             item = items.get(key)
@@ -160,9 +157,9 @@ class Repair:
     def _batch_write(self, batch: list[WriteRequest]) -> list[WriteRequest]:
         """Write a batch and return what is to be tried again."""
         table = self._tables[1]
-        with doing(f"repair items of table {table}"):
-            answer = self._dynamodb.batch_write_item(RequestItems={table: batch})
-        unprocessed: list[WriteRequest] = answer.get("UnprocessedItems", {}).get(table, [])
+        with doing(f"repair items of table {table.name}"):
+            answer = table.dynamodb.batch_write_item(RequestItems={table.name: batch})
+        unprocessed: list[WriteRequest] = answer.get("UnprocessedItems", {}).get(table.name, [])
         return unprocessed
 
     def _key(self, request: WriteRequest) -> bytes:

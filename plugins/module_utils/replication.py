@@ -31,12 +31,12 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import (
     to_arguments,
     update_mapping,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import refuse_same_table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Facts, Replication
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_run import drain, open_gate, run
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import predicted_stream, refuse_full_stream
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import consumers_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import active_direction
-from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import refuse_same_table
 
 # A pause first looks whether replication has caught up, unless that is known from so short a time ago: it decides for
 # how long replication may stay paused.
@@ -74,7 +74,7 @@ def manage_replication(module: AnsibleAWSModule) -> dict[str, Any]:
 def _refuse_bad_parameters(module: AnsibleAWSModule) -> None:
     params = module.params
     if params["target"]:
-        refuse_same_table(params["source"], params["target"])
+        refuse_same_table(module)
     elif params["direction"] == Direction.REVERSE:
         raise SealiftError(
             f"Option target is not set, and the reverse replication of table {params['source']} begins at its target. "
@@ -146,7 +146,7 @@ def _armed(replication: Replication, before: Facts) -> Facts:
     _converge_mapping(replication, before)
     after = replication.look()
     if "mapping_uuid" not in after.record:
-        replication.note(after, target=replication.route.target, state="armed")
+        replication.note(after, target=replication.target, state="armed")
     return after
 
 

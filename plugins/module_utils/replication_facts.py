@@ -16,8 +16,8 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import Route
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Description, client, identity
-from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, identity
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction, ends
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
@@ -31,11 +31,13 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import (
     update_mapping,
     wait_until_settled,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import Names, arn_beside, replication_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import Names, replication_names, spoken
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at, table_arn_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import ENTRY as SEED_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import Stream, stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
-from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import find_table, get_table
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 
 # The journal's entries about the deployment of each direction.
 ENTRIES = {Direction.FORWARD: "stage#replicate", Direction.REVERSE: "stage#replicate#reverse"}
@@ -124,15 +126,24 @@ class Replication:
         self.module = module
         self.check_mode: bool = module.check_mode
         self.params: dict[str, Any] = module.params
-        self.route = Route(module.params["source"], module.params["target"] or "", direction)
         self.wait_timeout: float = module.params["wait_timeout"]
-        self.dynamodb = client(module, "dynamodb")
-        self.lambda_client = client(module, "lambda")
+        self.origin_side, self.destination_side = ends(Side.SOURCE, Side.TARGET, direction)
+        self.tables = {side: Table(module.params[side] or "", client_at(module, side, "dynamodb")) for side in Side}
+        # The journal is beside the source; an event source mapping, and the function with it, is beside its stream.
+        self.dynamodb = self.tables[Side.SOURCE].dynamodb
+        self.lambda_client = client_at(module, self.origin_side, "lambda")
         self.source_arn = self._source_arn()
+        self.target_arn = table_arn_at(module, Side.TARGET, self.source_arn, module.params["target"] or "")
+        self.route = Route(module.params["source"], spoken(self.target_arn, self.source_arn), direction)
         self.function: str = module.params.get("function") or self.names.function
         self.journal = Journal(self.dynamodb, module.params["journal"], self.source_arn)
         self.gate = Gate(self.dynamodb, module.params["journal"], self.source_arn, direction)
         self.entry = ENTRIES[direction]
+
+    @property
+    def target(self) -> str:
+        """Name of the target."""
+        return self.tables[Side.TARGET].name
 
     @property
     def direction(self) -> Direction:
@@ -141,18 +152,18 @@ class Replication:
 
     @property
     def origin(self) -> str:
-        """Name of the table whose changes are replicated."""
+        """Name, as messages give it, of the table whose changes are replicated."""
         return self.route.origin
 
     @property
     def destination(self) -> str:
-        """Name of the table that is written to."""
+        """Name, as messages give it, of the table that is written to."""
         return self.route.destination
 
     @property
     def origin_arn(self) -> str:
         """ARN of the table whose changes are replicated."""
-        return arn_beside(self.source_arn, self.origin)
+        return ends(self.source_arn, self.target_arn, self.direction)[0]
 
     @property
     def names(self) -> Names:
@@ -164,7 +175,7 @@ class Replication:
 
         :param settle: whether to wait first, outside of check mode, for a change of the mapping that is under way.
         """
-        origin = find_table(self.dynamodb, self.origin)
+        origin, destination = self._find(self.origin_side), self._find(self.destination_side)
         stream = stream_of(origin) if origin else None
         mappings = mappings_of(self.lambda_client, self.function, self.origin_arn)
         if settle and not self.check_mode:
@@ -174,7 +185,7 @@ class Replication:
         return Facts(
             origin=origin,
             stream=stream,
-            destination=find_table(self.dynamodb, self.destination) if self.destination else None,
+            destination=destination,
             mapping=mapping,
             strays=[each for each in mappings if each is not mapping],
             gate=self.gate.read(),
@@ -251,7 +262,7 @@ class Replication:
             return 0
         names = [f"ApproximateNumberOfMessages{suffix}" for suffix in ("", "NotVisible", "Delayed")]
         with doing(f"count the messages in {facts.mapping.spec.destination}"):
-            answer = client(self.module, "sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
+            answer = self._sqs().get_queue_attributes(QueueUrl=url, AttributeNames=names)
         return sum(int(count) for count in answer["Attributes"].values())
 
     def queue_url(self, queue_arn: str) -> str | None:
@@ -259,26 +270,31 @@ class Replication:
         account, queue = queue_arn.split(":")[-2:]
         try:
             with doing(f"look for the queue {queue_arn}"):
-                answer = client(self.module, "sqs").get_queue_url(QueueName=queue, QueueOwnerAWSAccountId=account)
+                answer = self._sqs().get_queue_url(QueueName=queue, QueueOwnerAWSAccountId=account)
         except SealiftError as error:
             if error.missing or error.code == "QueueDoesNotExist":
                 return None
             raise
         return str(answer["QueueUrl"])
 
+    def _sqs(self) -> Client:
+        return client_at(self.module, self.origin_side, "sqs")
+
+    def _find(self, side: Side) -> Description | None:
+        return self.tables[side].find() if self.tables[side].name else None
+
     def now(self, facts: Facts) -> float:
         """Return the time in seconds since the epoch, by AWS's clock where it is known."""
         return facts.gate.at if facts.gate else time.time()
 
     def _source_arn(self) -> str:
-        name = self.route.source
-        absent = self.params.get("state") == "absent"
-        source = find_table(self.dynamodb, name) if absent else get_table(self.dynamodb, name)
+        table = self.tables[Side.SOURCE]
+        source = table.find() if self.params.get("state") == "absent" else table.get()
         if source:
             return str(source["TableArn"])
         # The table has gone, and its replication's leftovers are to go too.
         account, partition = identity(self.module)
-        return f"arn:{partition}:dynamodb:{self.dynamodb.meta.region_name}:{account}:table/{name}"
+        return f"arn:{partition}:dynamodb:{self.dynamodb.meta.region_name}:{account}:table/{table.name}"
 
     def _function_timeout(self) -> float | None:
         try:

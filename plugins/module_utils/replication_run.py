@@ -19,7 +19,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import 
     refuse_unless_seeded,
     verified_until,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import RETENTION_SECONDS, clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Requirement
@@ -31,12 +30,14 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import (
     find_mapping,
     update_mapping,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Facts, Replication
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import COMPLETE, Identity
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import ENTRY as SEED_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import predicted_stream
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_tail import KEYS_LIMIT, StreamTail, same_items
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import table_id
 
 # For how long a record may block its shard under our eyes before waiting is given up. It is longer than an invocation
@@ -63,7 +64,7 @@ def run(replication: Replication, before: Facts) -> Facts:
         return before
     if replication.check_mode:
         return _predict_running(replication, before)
-    replication.note(before, state="running", target=replication.route.target, invocations_before=gate.invocations)
+    replication.note(before, state="running", target=replication.target, invocations_before=gate.invocations)
     seed_began_at = _seed_began_at(replication, before)
     # What was blocked when another seed began is in this one; what is blocked still says so again.
     open_gate(replication, before, forget_blocked=before.record.get("seed_began_at") != seed_began_at)
@@ -145,7 +146,7 @@ def _refuse_unless_admitted(
         identity = Identity(
             source_table_id=table_id(facts.origin),
             stream_arn=mapping.event_source_arn,
-            target=route.target,
+            target=replication.target,
             target_table_id=table_id(facts.destination),
         )
         refuse_unless_seeded(route.source, facts.seed, identity)
@@ -160,11 +161,11 @@ def _seed_began_at(replication: Replication, facts: Facts) -> float | None:
 def _applied_until(replication: Replication, facts: Facts, mapping: EventSourceMapping) -> float:
     """Return until when all changes are known to be at the destination, by replication itself or by a comparison."""
     baseline = replication.journal.get(_BASELINE_ENTRY)
-    found = {replication.origin: facts.origin, replication.destination: facts.destination}
-    ids = {name: table_id(description) for name, description in found.items() if description}
+    found = {replication.origin_side: facts.origin, replication.destination_side: facts.destination}
+    ids = {side: table_id(description) for side, description in found.items() if description}
     identity = {
-        "source_table_id": ids.get(replication.route.source, ""),
-        "target_table_id": ids.get(replication.route.target, ""),
+        "source_table_id": ids.get(Side.SOURCE, ""),
+        "target_table_id": ids.get(Side.TARGET, ""),
         "stream_arn": mapping.event_source_arn,
     }
     verified = verified_until(replication.route, baseline, identity)
@@ -192,7 +193,7 @@ def _wait_until_drained(replication: Replication, facts: Facts, mapping: EventSo
     blocks = BlockWatch()
     # Without a record of an earlier catch-up, every record of the stream counts.
     applied_until = facts.record.get("applied_until", 0.0)
-    streams = client(replication.module, "dynamodbstreams")
+    streams = client_at(replication.module, replication.origin_side, "dynamodbstreams")
     idle = _Idle(replication, facts, StreamTail(streams, mapping.event_source_arn, applied_until))
     needed_since = max(applied_until, _seed_began_at(replication, facts) or 0.0)
     next_look = began
@@ -244,7 +245,7 @@ class _Idle:
             return False
         self._since = clock
         replication = self._replication
-        return same_items(replication.dynamodb, replication.origin, replication.destination, keys)
+        return same_items(replication.tables[Side.SOURCE], replication.tables[Side.TARGET], keys)
 
 
 def _refuse_stopped(replication: Replication, mapping: EventSourceMapping | None) -> None:

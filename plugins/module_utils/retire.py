@@ -38,8 +38,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.final_backup impo
     ensure_backup,
     restorable_days,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import arn_beside
-from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at, refuse_same_table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.removal_state import COMPLETE
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Replication
 from ansible_collections.sealift.dynamodb.plugins.module_utils.retire_checks import (
@@ -57,8 +56,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.setting_autoscali
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import set_stream
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
-    find_table,
-    refuse_same_table,
     table_id,
     wait_for_active,
 )
@@ -72,7 +69,7 @@ _LOOK_SECONDS = 3.0
 
 def manage_retirement(module: AnsibleAWSModule) -> dict[str, Any]:
     """Bring the end of a migration one state further, and return where it is."""
-    refuse_same_table(module.params["source"], module.params["target"])
+    refuse_same_table(module)
     refuse_out_of_range(module.params, _RANGES)
     states: dict[str, Callable[[Retirement], dict[str, Any]]] = {
         "ready": _ready,
@@ -104,15 +101,15 @@ def _ready(run: Retirement) -> dict[str, Any]:
 
 def _things(run: Retirement, fate: Fate) -> list[str]:
     """Return all that is to go."""
-    tables = [f"table {fate.deleted['TableName']}"] if fate.deleted else []
-    tables += [f"the stream of table {name}" for name in fate.disabled]
-    tables += [f"the fence of table {name}" for name in fate.lifted]
+    tables = [f"table {run.names[run.doomed_side]}"] if fate.deleted else []
+    tables += [f"the stream of table {run.names[side]}" for side in fate.disabled]
+    tables += [f"the fence of table {run.names[side]}" for side in fate.lifted]
     return [*tables, *_scaling(run, fate), *run.leftovers.find()]
 
 
 def _scaling(run: Retirement, fate: Fate) -> list[str]:
     """Return what there is of autoscaling that knows the deleted table by its name, and so outlives it."""
-    name = run.names[run.doomed_side]
+    name = run.at[run.doomed_side].name
     if not fate.deleted and run.tables[run.doomed_side]:
         return []
     registered = registrations_of(client_at(run.module, run.doomed_side, SCALING), name)
@@ -178,37 +175,40 @@ def _removed(run: Retirement) -> dict[str, Any]:
     fate = run.fate()
     if run.check_mode:
         return {"changed": True, "kept": fate.kept}
-    for name in fate.lifted:
-        lift_fence(run.dynamodb, arn_beside(run.source_arn, name), run.params["wait_timeout"])
+    arns = {Side.SOURCE: run.source_arn, Side.TARGET: run.target_arn}
+    for side in fate.lifted:
+        lift_fence(run.at[side].dynamodb, arns[side], run.params["wait_timeout"])
     if _scaling(run, fate):
-        deregister_all(client_at(run.module, run.doomed_side, SCALING), run.names[run.doomed_side])
+        deregister_all(client_at(run.module, run.doomed_side, SCALING), run.at[run.doomed_side].name)
     if fate.deleted:
         _delete(run, fate.deleted)
         run.write(step="deleted")
-    for name in fate.disabled:
-        wait_for_active(run.dynamodb, name, run.params["wait_timeout"])
-        set_stream(run.dynamodb, name, None)
-        wait_for_active(run.dynamodb, name, run.params["wait_timeout"])
+    for side in fate.disabled:
+        dynamodb, name = run.at[side].dynamodb, run.at[side].name
+        wait_for_active(dynamodb, name, run.params["wait_timeout"])
+        set_stream(dynamodb, name, None)
+        wait_for_active(dynamodb, name, run.params["wait_timeout"])
     _refuse_leftovers(run, fate)
     _close_journal(run)
     return {"changed": True, "kept": fate.kept, "msg": f"{_outcome(run)}{_kept(fate)}"}
 
 
 def _delete(run: Retirement, table: Description) -> None:
-    name, timeout = table["TableName"], run.params["wait_timeout"]
+    doomed, timeout = run.at[run.doomed_side], run.params["wait_timeout"]
+    dynamodb, name = doomed.dynamodb, doomed.name
     if table["TableStatus"] != "DELETING":
         if run.retires and run.params["backup"] and not run.record.get("backup_arn"):
             raise SealiftError(
                 f"Table {name} has no final backup yet, so it is not deleted. Nothing was changed. Run the whole "
                 f"stage: {run.command}"
             )
-        wait_for_active(run.dynamodb, name, timeout)
+        wait_for_active(dynamodb, name, timeout)
         _unprotect(run, table)
         with doing(f"delete table {name}"):
-            run.dynamodb.delete_table(TableName=name)
+            dynamodb.delete_table(TableName=name)
 
     def gone() -> bool:
-        present = find_table(run.dynamodb, name)
+        present = doomed.find()
         return present is None or table_id(present) != table_id(table)
 
     wait_until(f"table {name} to be deleted", gone, timeout)
@@ -217,10 +217,10 @@ def _delete(run: Retirement, table: Description) -> None:
 def _unprotect(run: Retirement, table: Description) -> None:
     """A clone's protection is ours, as the clone is; an old table's was waived, or it is still off."""
     if table.get("DeletionProtectionEnabled") and (not run.retires or run.params["waive_deletion_protection"]):
-        name = table["TableName"]
+        dynamodb, name = run.at[run.doomed_side].dynamodb, run.at[run.doomed_side].name
         with doing(f"turn the deletion protection of table {name} off"):
-            run.dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
-        wait_for_active(run.dynamodb, name, run.params["wait_timeout"])
+            dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+        wait_for_active(dynamodb, name, run.params["wait_timeout"])
 
 
 def _refuse_leftovers(run: Retirement, fate: Fate) -> None:

@@ -17,7 +17,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import read_fence
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import MOVE_TERM, SEED_TERM, Lease
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names, writing_role_arn
 from ansible_collections.sealift.dynamodb.plugins.module_utils.retirement import Retirement
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import ENTRY as SEED_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
@@ -113,15 +113,15 @@ def _check_retire(run: Retirement) -> None:
             "its deletion protection is on",
             f"Turn it off, or let this stage do so: {run.command} -e retire_waive_deletion_protection=true",
         )
-    _refuse_consumers(run, table)
+    _refuse_consumers(run)
     _refuse_traffic(run, table)
 
 
 def _refuse_unknown_tables(run: Retirement) -> None:
     """The new table must be the very clone, or deleting the old one would delete the only copy."""
     clone, target = run.entries.get(CLONE_ENTRY), run.tables[Side.TARGET]
-    name = run.names[Side.TARGET]
-    if clone is None or clone["target"] != name or target is None or clone["target_table_id"] != table_id(target):
+    name, known = run.names[Side.TARGET], (clone or {}).get("target_arn")
+    if clone is None or known != run.target_arn or target is None or clone["target_table_id"] != table_id(target):
         _refuse(
             run,
             f"table {name} is not the clone that the journal knows, so {run.table} may be the only copy",
@@ -164,10 +164,10 @@ def _refuse_pending_time_to_live(run: Retirement) -> None:
         )
 
 
-def _refuse_consumers(run: Retirement, table: Description) -> None:
-    consumers = run.other_consumers(table)
+def _refuse_consumers(run: Retirement) -> None:
+    consumers = run.other_consumers(run.doomed_side)
     if consumers:
-        name = table["TableName"]
+        name = run.names[run.doomed_side]
         _refuse(
             run,
             f"{', '.join(consumers)} reads the stream of {name}, which would end with it",
@@ -200,8 +200,7 @@ def _quiet_way_out(run: Retirement, minutes: int, traffic: list[Traffic]) -> str
         f"same command again after {again}: {run.command}."
     )
     if any(each.kind == "writes" for each in traffic):
-        account = run.source_arn.split(":")
-        role = f"arn:{account[1]}:iam::{account[4]}:role/{replication_names(run.source_arn, Direction.REVERSE).role}"
+        role = writing_role_arn(run.target_arn, run.source_arn, replication_names(run.source_arn, Direction.REVERSE))
         text += (
             " The replication back from the new table writes to it too, and can't be told from others in CloudWatch. "
             "So refuse the others, see that none of them complains, and wait: ansible localhost -m "
@@ -218,7 +217,7 @@ def _check_abandon(run: Retirement) -> None:
     _refuse_pending_time_to_live(run)
     table = run.doomed()
     if table and table["TableStatus"] != "DELETING":
-        _refuse_consumers(run, table)
+        _refuse_consumers(run)
 
 
 def refuse_waiting_messages(run: Retirement) -> None:

@@ -12,19 +12,26 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import stage_command
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Description, client, identity
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Description, identity
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import read_fence
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.leftovers import Leftovers
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import arn_beside, replication_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import arn_beside, replication_names, spoken
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import (
+    client_at,
+    placed,
+    table_arn_at,
+    table_at,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.removal_state import (
     ABANDON_ENTRY,
     COMPLETE,
@@ -36,7 +43,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state impo
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import consumers_of, stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
-from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import find_table, table_id
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import table_id
 from ansible_collections.sealift.dynamodb.plugins.module_utils.target_checks import CLONE_ENTRY, made_by_us
 
 _STREAM_ENTRIES = {Side.SOURCE: SOURCE_ENTRY, Side.TARGET: TARGET_ENTRY}
@@ -53,8 +60,8 @@ class Fate:
     """
 
     deleted: Description | None
-    disabled: list[str]
-    lifted: list[str]
+    disabled: list[Side]
+    lifted: list[Side]
     kept: list[str]
 
 
@@ -72,13 +79,16 @@ class Retirement:
         self.retires = self.doomed_side is Side.SOURCE
         self.kind = "retire" if self.retires else "abandon"
         self.table: str = module.params["source"]
-        self.names = {Side.SOURCE: self.table, Side.TARGET: module.params["target"]}
-        self.dynamodb = client(module, "dynamodb")
-        self.tables = {side: find_table(self.dynamodb, name) for side, name in self.names.items()}
+        self.at = {side: table_at(module, side) for side in Side}
+        self.dynamodb = self.at[Side.SOURCE].dynamodb
+        self.tables = {side: table.find() for side, table in self.at.items()}
         self.source_arn = self._source_arn()
+        self.target_arn = table_arn_at(module, Side.TARGET, self.source_arn, module.params["target"])
+        # As messages give them.
+        self.names = {Side.SOURCE: self.table, Side.TARGET: spoken(self.target_arn, self.source_arn)}
         self.journal = Journal(self.dynamodb, module.params["journal"], self.source_arn)
         self.entry_name = RETIRE_ENTRY if self.retires else ABANDON_ENTRY
-        self.leftovers = Leftovers(module, self.source_arn, module.params["keep_logs"])
+        self.leftovers = Leftovers(module, self.source_arn, self.target_arn, module.params["keep_logs"])
         self.entries = self._read_entries()
         self.record = record_of(self.entries, self.entry_name)
 
@@ -135,14 +145,14 @@ class Retirement:
         for side, table in staying:
             if not is_ours(self.entries.get(_STREAM_ENTRIES[side]), table):
                 continue
-            reason = self._stream_needed(table)
+            reason = self._stream_needed(side)
             if reason:
-                kept.append(f"the stream of table {table['TableName']}: {reason}")
+                kept.append(f"the stream of table {self.names[side]}: {reason}")
             else:
-                disabled.append(table["TableName"])
+                disabled.append(side)
         if self.params["keep_logs"]:
             kept.append("the log groups, as asked for (keep_logs)")
-        return Fate(deleted, disabled, self._fenced([table for _unused, table in staying]), kept)
+        return Fate(deleted, disabled, self._fenced(dict(staying)), kept)
 
     def write(self, **values: Any) -> None:
         """Write values into the journal's entry."""
@@ -159,19 +169,20 @@ class Retirement:
             self.write(**ids)
             return
         self.record = {}
-        self.write(state=RUNNING, step="checked", began_at=time.time(), target=self.names[Side.TARGET], **ids)
+        self.write(state=RUNNING, step="checked", began_at=time.time(), target=self.at[Side.TARGET].name, **ids)
 
-    def other_consumers(self, table: Description) -> list[str]:
+    def other_consumers(self, side: Side) -> list[str]:
         """Return the functions that read a table's stream and are none of the migration's."""
-        stream = stream_of(table)
+        table = self.tables[side]
+        stream = stream_of(table) if table else None
         if stream is None:
             return []
         own = {replication_names(self.source_arn, direction).function for direction in Direction}
-        consumers = consumers_of(client(self.module, "lambda"), stream["arn"])
+        consumers = consumers_of(client_at(self.module, side, "lambda"), stream["arn"])
         return [each["function_name"] for each in consumers if each["function_name"].split(":")[0] not in own]
 
-    def _stream_needed(self, table: Description) -> str:
-        consumers = self.other_consumers(table)
+    def _stream_needed(self, side: Side) -> str:
+        consumers = self.other_consumers(side)
         if consumers:
             return f"{', '.join(consumers)} reads it by now"
         if self.retires and not (self.entries.get(SOURCE_ENTRY) or {}).get("enabled"):
@@ -184,16 +195,18 @@ class Retirement:
             return f"table {name}: it is another one than the table that was migrated"
         return f"table {name}: the journal does not say that this migration created it"
 
-    def _fenced(self, tables: list[Description]) -> list[str]:
+    def _fenced(self, tables: Mapping[Side, Description]) -> list[Side]:
         """A clone that takes no writes, or a source that takes none, would be no table as it was found."""
         if self.retires:
             return []
-        return [table["TableName"] for table in tables if read_fence(self.dynamodb, table["TableArn"]).fenced]
+        return [side for side, table in tables.items() if read_fence(self.at[side].dynamodb, table["TableArn"]).fenced]
 
     def _source_arn(self) -> str:
-        for table in self.tables.values():
-            if table:
-                return arn_beside(table["TableArn"], self.table)
+        source, target = self.tables[Side.SOURCE], self.tables[Side.TARGET]
+        if source:
+            return str(source["TableArn"])
+        if target and not placed(self.module):
+            return arn_beside(target["TableArn"], self.table)
         account, partition = identity(self.module)
         return f"arn:{partition}:dynamodb:{self.dynamodb.meta.region_name}:{account}:table/{self.table}"
 

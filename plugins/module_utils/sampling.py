@@ -15,6 +15,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import pages
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import spread
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import TableSpec
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.workload import Sample, measured
 
 PAGES = 32
@@ -39,14 +40,14 @@ def read_sample(
     """
     capacity = source.get("ProvisionedThroughput", {}).get("ReadCapacityUnits", 0)
     budget = min(MOST_READ_UNITS, capacity * _BURST_SECONDS if capacity else MOST_READ_UNITS)
-    rate = Rate(max_read_units)
+    rate, table = Rate(max_read_units), Table(source["TableName"], dynamodb)
     sizes: list[int] = []
     entries: dict[str, list[int | None]] = {}
     read, ended, consumed = 0, 0, 0.0
     for segment in spread(list(range(PAGES))):
         if read and consumed >= budget:
             break
-        page = next(pages(dynamodb, source["TableName"], segment, PAGES, limit=PAGE_ITEMS, consistent=False, rate=rate))
+        page = next(pages(table, segment, PAGES, limit=PAGE_ITEMS, consistent=False, rate=rate))
         own, indexed = measured(page.items, wanted)
         sizes += own
         for name, found in indexed.items():

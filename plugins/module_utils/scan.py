@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 
 # AWS ends a page at 1 MB; of small items that is tens of thousands, and a hundred bytes of Python for each attribute.
 PAGE_ITEMS = 1000
@@ -45,8 +45,7 @@ class Page:
 
 
 def pages(
-    dynamodb: Client,
-    table: str,
+    table: Table,
     segment: int = 0,
     total_segments: int = 1,
     *,
@@ -66,9 +65,9 @@ def pages(
     """
     rate = rate or Rate(None)
     backoff = backoff or Backoff()
-    dynamodb.meta.events.register("before-parse.dynamodb.Scan", _take_items, unique_id="sealift-scan")
+    table.dynamodb.meta.events.register("before-parse.dynamodb.Scan", _take_items, unique_id="sealift-scan")
     request: dict[str, Any] = {
-        "TableName": table,
+        "TableName": table.name,
         "Segment": segment,
         "TotalSegments": total_segments,
         "Limit": limit,
@@ -80,7 +79,7 @@ def pages(
         if start_key:
             request["ExclusiveStartKey"] = start_key
         rate.take(expected)
-        page = backoff.call(lambda: _page(dynamodb, request))
+        page = backoff.call(lambda: _page(table, request))
         rate.settle(expected, page.capacity)
         yield page
         start_key = page.last_key
@@ -89,9 +88,9 @@ def pages(
         expected = page.capacity
 
 
-def _page(dynamodb: Client, request: dict[str, Any]) -> Page:
-    with doing(f"read table {request['TableName']}"):
-        answer = dynamodb.scan(**request)
+def _page(table: Table, request: dict[str, Any]) -> Page:
+    with doing(f"read table {table.name}"):
+        answer = table.dynamodb.scan(**request)
     return Page(
         items=answer["Items"],
         last_key=answer.get("LastEvaluatedKey"),

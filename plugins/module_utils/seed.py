@@ -17,13 +17,13 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import (
     Client,
     Description,
-    client,
     refuse_out_of_range,
     with_diff,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import refuse_same_table, table_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_checks import (
     read_tables,
     refuse_after_cutover,
@@ -41,7 +41,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import
     segment_count,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import stream_of
-from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import find_table, get_table, refuse_same_table
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 
 _RANGES = {
     "total_segments": (1, 1_000_000),
@@ -58,22 +59,22 @@ def run_seed(module: AnsibleAWSModule, now: Callable[[], float] = time.time) -> 
     :param now: seconds since the epoch.
     """
     source, target = module.params["source"], module.params["target"]
-    refuse_same_table(source, target)
+    refuse_same_table(module)
     refuse_out_of_range(module.params, _RANGES)
-    dynamodb = client(module, "dynamodb")
-    description = get_table(dynamodb, source)
+    beside_source, at_target = (table_at(module, side) for side in (Side.SOURCE, Side.TARGET))
+    dynamodb, description = beside_source.dynamodb, beside_source.get()
     journal = Journal(dynamodb, module.params["journal"], description["TableArn"])
     refuse_after_cutover(journal, source, target)
     entry = journal.get(ENTRY)
-    if module.check_mode and not _prepared(module, dynamodb, description):
+    if module.check_mode and not _prepared(module, dynamodb, description, at_target):
         return _predicted(module, description, entry, now)
-    tables = read_tables(dynamodb, description, target)
+    tables = read_tables(description, at_target)
     action = decide(source, entry, tables.identity, module.params["restart"])
     if action is Action.NOTHING:
         return _result(module, entry or {}, entry or {}, changed=False)
     refuse_running_replication(dynamodb, journal.table, tables)
     if action is Action.BEGIN:
-        refuse_foreign_items(dynamodb, tables, entry)
+        refuse_foreign_items(at_target, tables, entry)
         refuse_long_seed(tables, module.params)
     else:
         refuse_late(source, Deadline((entry or {})["began_at"]), now())
@@ -83,11 +84,11 @@ def run_seed(module: AnsibleAWSModule, now: Callable[[], float] = time.time) -> 
     return _result(module, entry or {}, after, changed=True)
 
 
-def _prepared(module: AnsibleAWSModule, dynamodb: Client, source: Description) -> bool:
+def _prepared(module: AnsibleAWSModule, dynamodb: Client, source: Description, target: Table) -> bool:
     """Tell whether the stages before this one have been run; in check mode they may only have been predicted."""
     gate = Gate(dynamodb, module.params["journal"], source["TableArn"]).read()
     paused = gate is not None and (gate.closed or not module.params["restart"])
-    return bool(stream_of(source) and find_table(dynamodb, module.params["target"]) and paused)
+    return bool(stream_of(source) and target.find() and paused)
 
 
 def _predicted(

@@ -31,7 +31,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import spec_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
-    find_table,
+    Table,
     is_empty,
     table_id,
     typed_keys,
@@ -52,7 +52,7 @@ class Tables:
     identity: Identity
 
 
-def read_tables(dynamodb: Client, source: Description, target_name: str) -> Tables:
+def read_tables(source: Description, target: Table) -> Tables:
     """Return both tables, refusing a pair that a seed can't be run on."""
     name = source["TableName"]
     stream = stream_of(source)
@@ -61,18 +61,18 @@ def read_tables(dynamodb: Client, source: Description, target_name: str) -> Tabl
             f"Table {name} has no stream, so changes made during the seed would be lost. Nothing was changed. Enable "
             f"it first: ansible-playbook sealift.dynamodb.migrate -e table={name} --tags stream,clone,replicate"
         )
-    target = find_table(dynamodb, target_name)
-    if target is None:
+    found = target.find()
+    if found is None:
         raise SealiftError(
-            f"There is no target table {target_name} to copy {name} into. Nothing was changed. Create it first: "
+            f"There is no target table {target.name} to copy {name} into. Nothing was changed. Create it first: "
             f"ansible-playbook sealift.dynamodb.migrate -e table={name} --tags clone"
         )
-    if typed_keys(source) != typed_keys(target):
+    if typed_keys(source) != typed_keys(found):
         raise SealiftError(
-            f"Table {target_name} has another key schema than {name}. Nothing was changed. Choose another name for the "
+            f"Table {target.name} has another key schema than {name}. Nothing was changed. Choose another name for the "
             "clone (playbook: target_table) and run the clone stage."
         )
-    return Tables(source, target, Identity(table_id(source), stream["arn"], target_name, table_id(target)))
+    return Tables(source, found, Identity(table_id(source), stream["arn"], target.name, table_id(found)))
 
 
 def refuse_after_cutover(journal: Journal, source: str, target: str) -> None:
@@ -111,14 +111,14 @@ def refuse_running_replication(dynamodb: Client, journal: str, tables: Tables) -
         )
 
 
-def refuse_foreign_items(dynamodb: Client, tables: Tables, entry: dict[str, Any] | None) -> None:
+def refuse_foreign_items(target: Table, tables: Tables, entry: dict[str, Any] | None) -> None:
     """Refuse a target that holds items and was not written by an earlier seed of this migration."""
     ours = entry is not None and entry.get("target_table_id") == tables.identity.target_table_id
-    if not ours and not is_empty(dynamodb, tables.identity.target):
+    if not ours and not is_empty(target.dynamodb, target.name):
         raise SealiftError(
-            f"Table {tables.identity.target} holds items that the migration of {tables.source['TableName']} did not "
+            f"Table {target.name} holds items that the migration of {tables.source['TableName']} did not "
             "write. Nothing was changed. Choose another name for the clone (playbook: target_table), or empty or "
-            f"delete {tables.identity.target} if nobody needs its items, and run the command again."
+            f"delete {target.name} if nobody needs its items, and run the command again."
         )
 
 
@@ -152,10 +152,10 @@ def refuse_late(table: str, deadline: Deadline, now: float) -> None:
         )
 
 
-def refuse_replaced(dynamodb: Client, tables: Tables) -> None:
+def refuse_replaced(source_table: Table, target_table: Table, tables: Tables) -> None:
     """Refuse to go on where a table or the stream is not the one that the seed began with."""
     name, identity = tables.source["TableName"], tables.identity
-    source, target = find_table(dynamodb, name), find_table(dynamodb, identity.target)
+    source, target = source_table.find(), target_table.find()
     if source is None or table_id(source) != identity.source_table_id:
         raise FinalError(
             f"The seed of table {name} stopped: the source was deleted. What was copied until then is in "

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import Lease
@@ -28,6 +27,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import
     totals,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.sweep import absent_keys
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.writer import Writer, delete_request, put_request
 
 CHECKPOINT_SECONDS = 5.0
@@ -40,10 +40,13 @@ class StoppedError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """What is copied, and how fast."""
+    """What is copied, and how fast.
 
-    source: str
-    target: str
+    :param source: with a client whose requests are shorter than the lease allows for, as target.
+    """
+
+    source: Table
+    target: Table
     key_names: tuple[str, ...]
     seed: str
     total_segments: int
@@ -56,7 +59,6 @@ class Job:
 class Engine:
     """One run of a seed.
 
-    :param dynamodb: a client whose requests are shorter than the lease allows for.
     :param segments: all segments as the journal tells of them, by number.
     :param watch: called about every second with the totals; may raise, to end the run.
     """
@@ -64,14 +66,12 @@ class Engine:
     def __init__(
         self,
         job: Job,
-        dynamodb: Client,
         journal: Journal,
         lease: Lease,
         segments: dict[int, Segment],
         watch: Callable[[Totals], None],
     ) -> None:
         self._job = job
-        self._dynamodb = dynamodb
         self._journal = journal
         self._lease = lease
         self._segments = segments
@@ -136,14 +136,11 @@ class Engine:
     def _sweep_segment(self, number: int) -> None:
         writer = self._writer()
         for page in self._pages(self._job.target, number, self._job.workers):
-            absent = absent_keys(
-                self._dynamodb, self._job.source, self._job.key_names, page.items, self._reads, self._backoff()
-            )
+            absent = absent_keys(self._job.source, self._job.key_names, page.items, self._reads, self._backoff())
             writer.write(map(delete_request, absent), page.size)
 
-    def _pages(self, table: str, number: int, count: int, segment: Segment | None = None) -> Iterator[Page]:
+    def _pages(self, table: Table, number: int, count: int, segment: Segment | None = None) -> Iterator[Page]:
         return pages(
-            self._dynamodb,
             table,
             number,
             count,
@@ -154,7 +151,7 @@ class Engine:
         )
 
     def _writer(self) -> Writer:
-        return Writer(self._dynamodb, self._job.target, self._may_write, self._writes, self._backoff())
+        return Writer(self._job.target, self._may_write, self._writes, self._backoff())
 
     def _backoff(self) -> Backoff:
         return Backoff(sleep=self._sleep)

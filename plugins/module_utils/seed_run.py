@@ -16,11 +16,11 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import SEED_TERM, Lease
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import table_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.progress import Progress
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_checks import (
     FinalError,
@@ -39,6 +39,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import
     segment_count,
     segments_from,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_names
 
 _GUARD_SECONDS = 10.0
@@ -70,7 +71,7 @@ class SeedRun:
         self._journal = journal
         self._tables = tables
         self._now = now
-        self._dynamodb = client(module, "dynamodb")
+        self._reading = {side: table_at(module, side) for side in Side}
         self._lease = Lease(journal, ENTRY, "seed", SEED_TERM)
         self._guarded_at = time.monotonic()
         self._began = time.monotonic()
@@ -86,7 +87,7 @@ class SeedRun:
         engine = self._engine()
         try:
             # Somebody may have started it between this run's look at the gate and its taking the lease.
-            refuse_running_replication(self._dynamodb, self._journal.table, self._tables)
+            refuse_running_replication(self._reading[Side.SOURCE].dynamodb, self._journal.table, self._tables)
             if self._state["sweep"]:
                 engine.sweep()
                 self._state["sweep"] = False
@@ -125,9 +126,11 @@ class SeedRun:
 
     def _engine(self) -> Engine:
         params = self._module.params
+        connections = {"max_pool_connections": params["workers"] + 2, **SEED_TERM.request}
+        source, target = (table_at(self._module, side, **connections) for side in (Side.SOURCE, Side.TARGET))
         job = Job(
-            source=self._name,
-            target=self._tables.identity.target,
+            source=source,
+            target=target,
             key_names=key_names(self._tables.source),
             seed=self._state["seed"],
             total_segments=self._state["total_segments"],
@@ -136,10 +139,9 @@ class SeedRun:
             max_read_units=params["max_read_units"],
             max_write_units=params["max_write_units"],
         )
-        dynamodb = client(self._module, "dynamodb", max_pool_connections=job.workers + 2, **SEED_TERM.request)
-        journal = Journal(dynamodb, self._journal.table, self._journal.migration)
+        journal = Journal(source.dynamodb, self._journal.table, self._journal.migration)
         segments = segments_from(journal.entries("segment#"), job.seed, job.total_segments)
-        return Engine(job, dynamodb, journal, self._lease, segments, self._watch)
+        return Engine(job, journal, self._lease, segments, self._watch)
 
     def _watch(self, totals: Totals) -> None:
         self._progress.report(totals, self._state["total_segments"])
@@ -155,7 +157,7 @@ class SeedRun:
     def _guard(self) -> None:
         """Stop where going on is senseless: a table or the stream was replaced, or the deadline has passed."""
         refuse_late(self._name, self._deadline, self._now())
-        refuse_replaced(self._dynamodb, self._tables)
+        refuse_replaced(self._reading[Side.SOURCE], self._reading[Side.TARGET], self._tables)
 
     def _ended(self, error: SealiftError, totals: Totals) -> SealiftError:
         """Give the lease back and return the error to show; a missing table is told by the name of what is gone."""

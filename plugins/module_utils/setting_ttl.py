@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.setting import Setting, TableAt, Until
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.time_to_live import read_time_to_live
 
 
@@ -23,7 +24,7 @@ class TimeToLiveSetting(Setting):
     until = Until.CUTOVER
 
     def read(self, table: TableAt) -> Any:
-        setting = read_time_to_live(table.client("dynamodb"), table.name)
+        setting = read_time_to_live(Table(table.name, table.client("dynamodb")))
         return setting.attribute if setting.on else None
 
     def overridden(self, asked: Any) -> Any:

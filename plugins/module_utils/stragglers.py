@@ -18,11 +18,10 @@ from enum import StrEnum
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm, item_hash, presentable
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
-from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 
 Record = Mapping[str, Any]
 
@@ -75,24 +74,25 @@ class _Write:
         return cls(change["Keys"], old, new, expired)
 
 
-def settle(dynamodb: Client, destination: Description, record: Record, origin: str | None = None) -> Verdict:
+def settle(destination: Table, keys: Sequence[str], record: Record, origin: Table | None = None) -> Verdict:
     """Bring the change of one stream record into the destination, unless its item there is another one by now.
 
+    :param keys: names of the key attributes, the partition key's first.
     :param record: of GetRecords.
     :param origin: the table whose stream it is; it tells what a stream without new images does not.
     """
-    return settle_all(dynamodb, destination, [record], origin)[0]
+    return settle_all(destination, keys, [record], origin)[0]
 
 
 def settle_all(
-    dynamodb: Client, destination: Description, records: Sequence[Record], origin: str | None = None
+    destination: Table, keys: Sequence[str], records: Sequence[Record], origin: Table | None = None
 ) -> list[Verdict]:
     """Bring the changes of records, which are in the stream's order, into the destination; return what became of each.
 
     A destination that holds what one of a key's records made has all the key's records up to that one. So records that
     were settled in an earlier run, and followed by others, are no conflict.
     """
-    settler = _Settler(dynamodb, destination, origin)
+    settler = _Settler(destination, keys, origin)
     writes = [settler.complete(_Write.of(record)) for record in records]
     places: dict[bytes, list[int]] = {}
     for place, write in enumerate(writes):
@@ -105,11 +105,10 @@ def settle_all(
 
 
 class _Settler:
-    def __init__(self, dynamodb: Client, destination: Description, origin: str | None) -> None:
-        self._dynamodb = dynamodb
+    def __init__(self, destination: Table, keys: Sequence[str], origin: Table | None) -> None:
         self._origin = origin
-        self._table = destination["TableName"]
-        self._keys = key_names(destination)
+        self._table = destination
+        self._keys = keys
         self.form = KeyForm(self._keys).encode
 
     def complete(self, write: _Write) -> _Write:
@@ -140,10 +139,10 @@ class _Settler:
                 return verdict
         return Verdict.CONFLICT
 
-    def _read(self, table: str, key: Item) -> Item | None:
+    def _read(self, table: Table, key: Item) -> Item | None:
         def read() -> Item | None:
-            with doing(f"read an item of table {table}"):
-                answer = self._dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
+            with doing(f"read an item of table {table.name}"):
+                answer = table.dynamodb.get_item(TableName=table.name, Key=key, ConsistentRead=True)
             item: Item | None = answer.get("Item")
             return item
 
@@ -196,7 +195,7 @@ class _Settler:
             self._put(deleted)
         except SealiftError as error:
             raise SealiftError(
-                f"{error} The item of table {self._table} with the key {presentable(key)} was deleted, as in the "
+                f"{error} The item of table {self._table.name} with the key {presentable(key)} was deleted, as in the "
                 "other table, while an application changed it. It is lost unless you write it again.",
                 error.code,
             ) from error
@@ -221,8 +220,10 @@ class _Settler:
         """Return the answer, None where the condition was not met."""
 
         def attempt() -> dict[str, Any]:
-            with doing(f"write an item of table {self._table}"):
-                answer: dict[str, Any] = getattr(self._dynamodb, operation)(TableName=self._table, **arguments)
+            with doing(f"write an item of table {self._table.name}"):
+                answer: dict[str, Any] = getattr(self._table.dynamodb, operation)(
+                    TableName=self._table.name, **arguments
+                )
             return answer
 
         try:

@@ -17,10 +17,11 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, client, with_diff
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, with_diff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal, ensure_journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import arn_beside
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at, placed
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import (
     Stream,
     consumers_of,
@@ -28,6 +29,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import (
     stream_of,
     wait_for_stream,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import get_table, table_id, wait_for_active
 
 # Two processes at most may read from one shard at the same time:
@@ -61,14 +63,12 @@ def is_ours(entry: Mapping[str, Any] | None, description: Description) -> bool:
 class _Record:
     """The journal's entry about a table's stream; of a table that belongs to no migration there is none."""
 
-    def __init__(self, module: AnsibleAWSModule, dynamodb: Client, description: Description) -> None:
-        self._module = module
-        self._dynamodb = dynamodb
-        source = module.params["source"]
-        self._entry = SOURCE_ENTRY if source == description["TableName"] else TARGET_ENTRY
-        migration = arn_beside(description["TableArn"], source) if source else ""
-        self._journal = Journal(dynamodb, module.params["journal"], migration)
-        self._kept = bool(source) and not module.check_mode
+    def __init__(self, module: AnsibleAWSModule, description: Description) -> None:
+        self._dynamodb = client_at(module, Side.SOURCE, "dynamodb")
+        self._entry = SOURCE_ENTRY if _side(module) is Side.SOURCE else TARGET_ENTRY
+        self._kept = bool(module.params["source"]) and not module.check_mode
+        migration = _source_arn(module, description, self._dynamodb) if self._kept else ""
+        self._journal = Journal(self._dynamodb, module.params["journal"], migration)
 
     def begin(self, description: Description) -> None:
         """Write down that a stream is about to be enabled."""
@@ -94,12 +94,26 @@ class _Record:
         self._journal.put(self._entry, values | {"table_id": table_id(description)})
 
 
+def _side(module: AnsibleAWSModule) -> Side:
+    """Return which table it is: with a place of its own the target, even if it has the source's name."""
+    own = module.params["source"] == module.params["table"] and not placed(module)
+    return Side.SOURCE if own else Side.TARGET
+
+
+def _source_arn(module: AnsibleAWSModule, description: Description, dynamodb: Client) -> str:
+    """Return the source's ARN, for which nobody need ask AWS where the two tables are in one place."""
+    source: str = module.params["source"]
+    return (
+        str(get_table(dynamodb, source)["TableArn"]) if placed(module) else arn_beside(description["TableArn"], source)
+    )
+
+
 def manage_stream(module: AnsibleAWSModule) -> dict[str, Any]:
     """Bring the stream into the wanted state and return it with its consumers."""
-    dynamodb = client(module, "dynamodb")
+    dynamodb = client_at(module, _side(module), "dynamodb")
     description = get_table(dynamodb, module.params["table"])
     before = stream_of(description)
-    consumers = consumers_of(client(module, "lambda"), before["arn"]) if before else []
+    consumers = consumers_of(client_at(module, _side(module), "lambda"), before["arn"]) if before else []
     if module.params["state"] == "enabled":
         refuse_full_stream(module.params["table"], consumers, module.params["reader"])
         after: Stream | None = _enabled(module, dynamodb, description)
@@ -130,7 +144,7 @@ def refuse_full_stream(table: str, consumers: list[dict[str, str]], reader: str 
 
 def _enabled(module: AnsibleAWSModule, dynamodb: Client, description: Description) -> Stream:
     table, view_type = description["TableName"], module.params["view_type"]
-    stream, record = stream_of(description), _Record(module, dynamodb, description)
+    stream, record = stream_of(description), _Record(module, description)
     if module.check_mode:
         return stream or predicted_stream(description["TableArn"], view_type)
     if stream is None:
@@ -166,13 +180,14 @@ def _disable(module: AnsibleAWSModule, dynamodb: Client, description: Descriptio
         wait_for_active(dynamodb, table, module.params["wait_timeout"])
         set_stream(dynamodb, table, None)
         _settled(module, dynamodb, table)
-    _Record(module, dynamodb, description).forget()
+    _Record(module, description).forget()
 
 
 def _settled(module: AnsibleAWSModule, dynamodb: Client, table: str) -> Description:
     if not module.params["wait"]:
         return get_table(dynamodb, table)
-    return wait_for_stream(dynamodb, client(module, "dynamodbstreams"), table, module.params["wait_timeout"])
+    streams = client_at(module, _side(module), "dynamodbstreams")
+    return wait_for_stream(dynamodb, streams, table, module.params["wait_timeout"])
 
 
 def _kept(table: str, stream: Stream, view_type: str) -> str:

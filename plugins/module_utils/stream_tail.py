@@ -16,6 +16,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import ShardWalk
 from ansible_collections.sealift.dynamodb.plugins.module_utils.shards import created_at
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 
 # More keys than that are not compared one by one.
 KEYS_LIMIT = 500
@@ -46,13 +47,15 @@ class StreamTail:
         return self._walk.at_end
 
 
-def same_items(dynamodb: Client, source: str, target: str, keys: list[Item]) -> bool:
+def same_items(source: Table, target: Table, keys: list[Item]) -> bool:
     """Tell, strongly consistent, whether two tables hold the same under all keys."""
     for key in keys:
         items = []
         for table in (source, target):
-            with doing(f"read an item of table {table}"):
-                items.append(dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {}))
+            with doing(f"read an item of table {table.name}"):
+                items.append(
+                    table.dynamodb.get_item(TableName=table.name, Key=key, ConsistentRead=True).get("Item", {})
+                )
         if item_hash(items[0]) != item_hash(items[1]):
             return False
     return True

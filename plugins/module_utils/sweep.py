@@ -14,15 +14,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.batch_get import BATCH_KEYS, read_items
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 
 
 def absent_keys(
-    dynamodb: Client, source: str, names: Sequence[str], items: Sequence[Item], rate: Rate, backoff: Backoff
+    source: Table, names: Sequence[str], items: Sequence[Item], rate: Rate, backoff: Backoff
 ) -> Iterator[Item]:
     """Yield the keys of items of the target that the source, read strongly, does not have.
 
@@ -35,5 +35,5 @@ def absent_keys(
     form = KeyForm(names)
     for start in range(0, len(items), BATCH_KEYS):
         keys = [{name: item[name] for name in names} for item in items[start : start + BATCH_KEYS]]
-        present = {form.encode(item) for item in read_items(dynamodb, source, keys, rate, backoff)}
+        present = {form.encode(item) for item in read_items(source, keys, rate, backoff)}
         yield from (key for key in keys if form.encode(key) not in present)

@@ -8,9 +8,27 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, wait_until
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table by its name, with the client that finds it: names are unique in one account and Region only."""
+
+    name: str
+    dynamodb: Client
+
+    def find(self) -> Description | None:
+        """Return DescribeTable's answer, or None where there is no such table."""
+        return find_table(self.dynamodb, self.name)
+
+    def get(self) -> Description:
+        """Return DescribeTable's answer; a missing table is an error that names the account and Region asked."""
+        return get_table(self.dynamodb, self.name)
 
 
 def find_table(dynamodb: Client, table: str) -> Description | None:
@@ -94,12 +112,3 @@ def key_names(description: Description) -> tuple[str, ...]:
     """Return the names of a table's key attributes, the partition key's first."""
     schema = sorted(description["KeySchema"], key=lambda element: element["KeyType"])
     return tuple(element["AttributeName"] for element in schema)
-
-
-def refuse_same_table(source: str, target: str) -> None:
-    """Refuse one name for both tables."""
-    if source == target:
-        raise SealiftError(
-            f"Source and target are the same table, {source}. Nothing was changed. A clone needs a name of its own: "
-            f"set target (playbook: target_table), for example to {source}-encrypted, and run the command again."
-        )

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.batch_get import BATCH_KEYS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm
 from ansible_collections.sealift.dynamodb.plugins.module_utils.comparison import MAX_DIFFERENCES
@@ -30,6 +29,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.images import Ima
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import ShardWalk
 from ansible_collections.sealift.dynamodb.plugins.module_utils.shards import Record, created_at, was_expired
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 
 # A dead invocation may write for as long as the function's timeout after another one has done its work.
 RECENT_SECONDS = 120.0
@@ -45,7 +45,7 @@ _THREADS = 8
 class Tail:
     """One run along a stream; used by one thread.
 
-    :param tables: the names of origin, whose stream is walked, and destination.
+    :param tables: origin, whose stream is walked, and destination.
     :param names: names of the key attributes, the partition key's first.
     :param max_lag: seconds after which a key that still differs is a difference.
     :param expiry: which items count as absent.
@@ -55,9 +55,8 @@ class Tail:
 
     def __init__(
         self,
-        dynamodb: Client,
         walk: ShardWalk,
-        tables: tuple[str, str],
+        tables: tuple[Table, Table],
         names: Sequence[str],
         max_lag: float,
         *,
@@ -73,8 +72,7 @@ class Tail:
         self._clock = clock
         self._rates = (Rate(max_read_units), Rate(max_read_units))
         self._origin, self._destination = (
-            ImageReader(dynamodb, table, self.form, rate, expiry)
-            for table, rate in zip(tables, self._rates, strict=True)
+            ImageReader(table, self.form, rate, expiry) for table, rate in zip(tables, self._rates, strict=True)
         )
         self._doubts = Doubts(self._origin, self._destination, max_lag, BATCH_KEYS, clock, self._ended)
         # When the oldest record was created that the doubt about a key stands for, and the one that it will after it.

@@ -32,7 +32,7 @@ def take_over(move: Move) -> list[dict[str, Any]]:
     with move.leased():
         if not move.done(Step.SWITCHED):
             switched_at = move.params["switched_at"] or time.time()
-            refused = round(switched_at - move.entry["fenced_at"], 1) if move.fence_noted(move.leg.old_side) else 0
+            refused = round(switched_at - move.entry["fenced_at"], 1) if move.fence_noted(move.leg.old.side) else 0
             move.advance(Step.SWITCHED, current=move.to.value, switched_at=switched_at, refused_seconds=refused)
         if not move.done(Step.TTL_MOVED):
             move.advance(Step.TTL_MOVED, ttl=move_time_to_live(move))
@@ -63,15 +63,15 @@ def move_time_to_live(move: Move) -> dict[str, Any]:
     ttl = move.entry.get("ttl") or {}
     if not ttl.get("pending"):
         # What the journal knows of an earlier move may have been changed by the user since.
-        setting = read_time_to_live(move.dynamodb, move.leg.old_name)
+        setting = read_time_to_live(move.leg.old.acting)
         if not setting.on:
             return {"attribute": None, "pending": False, "retry_after": 0}
         # Once it is off at the old table, only the journal knows that it is to be on at the new one.
         ttl = {"attribute": setting.attribute, "pending": True, "retry_after": time.time() + CHANGE_SECONDS}
         move.write(ttl=ttl)
-    wanted = ((move.leg.new_name, True), (move.leg.old_name, False))
+    wanted = ((move.leg.new.acting, True), (move.leg.old.acting, False))
     move.guard()
-    taken = [set_time_to_live(move.dynamodb, table, ttl["attribute"], on) for table, on in wanted]
+    taken = [set_time_to_live(table, ttl["attribute"], on) for table, on in wanted]
     return {**ttl, "pending": False, "retry_after": 0} if all(taken) else ttl
 
 

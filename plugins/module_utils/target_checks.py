@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import elsewhere
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
     find_table,
     is_empty,
@@ -25,6 +26,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
 )
 
 CLONE_ENTRY = "stage#clone"
+
+_ABANDON = "--tags abandon -e table={table} -e confirm={table}"
 
 _NOT_READABLE = frozenset({"CREATING", "DELETING"})
 
@@ -41,27 +44,41 @@ def made_by_us(entry: Mapping[str, Any] | None, table: Description) -> bool:
 
 
 def refuse_unfit_target(
-    dynamodb: Client, journal: Journal, source: Description, target: str, existing: Description | None
+    dynamodb: Client, journal: Journal, source: Description, target_arn: str, existing: Description | None
 ) -> None:
     """Refuse a target beside another one, or one that is there and somebody else's.
 
-    :param target: the target's name.
-    :param existing: the table of that name, where there is one.
+    :param dynamodb: a client for the target's account and Region.
+    :param existing: the table of that ARN, where there is one.
     """
-    _refuse_second_target(dynamodb, journal, target)
+    _refuse_second_target(dynamodb, journal, target_arn)
     if existing:
         _refuse_other_keys(source, existing)
         _refuse_foreign_items(dynamodb, journal, existing)
 
 
-def _refuse_second_target(dynamodb: Client, journal: Journal, target: str) -> None:
+def _refuse_second_target(dynamodb: Client, journal: Journal, target_arn: str) -> None:
     """A source has one journal, so it is carried into one target at a time."""
     entry = journal.get(CLONE_ENTRY)
-    if entry and entry["target"] != target and find_table(dynamodb, entry["target"]):
+    if not entry or entry["target_arn"] == target_arn:
+        return
+    known, asked = entry["target"], target_arn.rsplit("/", 1)[-1]
+    source = journal.migration.rsplit("/", 1)[-1]
+    where = elsewhere(entry["target_arn"], target_arn)
+    # Whether a table of another place is still there, only who is asked for that place can tell.
+    if where:
         raise SealiftError(
-            f"Table {journal.migration.rsplit('/', 1)[-1]} is being migrated to {entry['target']}, so it can't be "
-            f"migrated to {target} as well. Nothing was changed. Set target (playbook: target_table) to "
-            f"{entry['target']}, or delete {entry['target']} if that clone is not wanted, and run the command again."
+            f"Table {source} is being migrated to {known}{where}, so it can't be migrated to {asked}"
+            f"{elsewhere(target_arn, entry['target_arn'])} as well. Nothing was changed. Say where that clone is "
+            "(target_region and target_role_arn, or neither of them, as in the runs before) and run the command again; "
+            "if it is not wanted, abandon that migration first, with the same variables: "
+            f"{_ABANDON.format(table=source)}"
+        )
+    if find_table(dynamodb, known):
+        raise SealiftError(
+            f"Table {source} is being migrated to {known}, so it can't be "
+            f"migrated to {asked} as well. Nothing was changed. Set target (playbook: target_table) to "
+            f"{known}, or delete {known} if that clone is not wanted, and run the command again."
         )
 
 

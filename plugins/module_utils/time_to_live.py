@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html: a change takes up to one
 # hour, and until it is processed, and for an hour after it, any other is refused.
@@ -40,25 +40,25 @@ class TimeToLive:
         return self.on or self.status == "DISABLING"
 
 
-def read_time_to_live(dynamodb: Client, table: str) -> TimeToLive:
+def read_time_to_live(table: Table) -> TimeToLive:
     """Return a table's setting."""
-    with doing(f"read the time to live of table {table}"):
-        answer = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    with doing(f"read the time to live of table {table.name}"):
+        answer = table.dynamodb.describe_time_to_live(TableName=table.name)["TimeToLiveDescription"]
     return TimeToLive(answer.get("AttributeName"), answer["TimeToLiveStatus"])
 
 
-def set_time_to_live(dynamodb: Client, table: str, attribute: str, on: bool) -> bool:
+def set_time_to_live(table: Table, attribute: str, on: bool) -> bool:
     """Turn time to live on or off, unless it is.
 
     :returns: False where DynamoDB refuses the change for now, because it has made one within the hour.
     """
-    before = read_time_to_live(dynamodb, table)
+    before = read_time_to_live(table)
     if before.on == on and (before.attribute == attribute or not on):
         return True
     try:
-        with doing(f"turn the time to live of table {table} {'on' if on else 'off'}"):
-            dynamodb.update_time_to_live(
-                TableName=table, TimeToLiveSpecification={"AttributeName": attribute, "Enabled": on}
+        with doing(f"turn the time to live of table {table.name} {'on' if on else 'off'}"):
+            table.dynamodb.update_time_to_live(
+                TableName=table.name, TimeToLiveSpecification={"AttributeName": attribute, "Enabled": on}
             )
     except SealiftError as error:
         # The API has no code of its own for it.

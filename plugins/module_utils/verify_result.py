@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm, presentable
 from ansible_collections.sealift.dynamodb.plugins.module_utils.comparison import MAX_DIFFERENCES, Outcome
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import ends
 from ansible_collections.sealift.dynamodb.plugins.module_utils.doubts import Difference
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pair import Pair
 from ansible_collections.sealift.dynamodb.plugins.module_utils.repair import Repaired
@@ -68,14 +69,13 @@ def count(differences: Mapping[bytes, Difference]) -> dict[str, int]:
 
 
 def _by_table(pair: Pair, values: tuple[Any, Any]) -> dict[str, Any]:
-    named = dict(zip(pair.tables, values, strict=True))
-    return {"source": named[pair.source["TableName"]], "target": named[pair.target["TableName"]]}
+    return dict(zip(ends("source", "target", pair.direction), values, strict=True))
 
 
 def _message(
     pair: Pair, outcome: Outcome, differences: dict[str, dict[str, Any]], written: dict[str, int], max_lag: float
 ) -> str:
-    origin, destination = pair.tables
+    origin, destination = pair.names
     repaired = ""
     if any(written.values()):
         counts = ", ".join(f"{number} {kind}" for kind, number in written.items())

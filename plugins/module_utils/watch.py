@@ -31,10 +31,9 @@ class Watch:
 
     def __init__(self, move: Move, leg: Leg) -> None:
         self._move = move
-        self._new = leg.new
-        self._old_name = leg.old_name
+        self._old, self._new = leg.old, leg.new
         self._direction = leg.direction.value
-        self._walk = ShardWalk(move.streams, leg.old["LatestStreamArn"], move.entry["watch"][self._direction])
+        self._walk = ShardWalk(leg.old.streams, leg.old.stream_arn, move.entry["watch"][self._direction])
         self._counts: dict[str, int] = {"applied": 0, "conflicts": 0} | (move.entry.get("stragglers") or {})
         self.conflicts: list[dict[str, Any]] = []
         self._unsettled: list[Record] = []
@@ -56,7 +55,7 @@ class Watch:
             return False
         self._move.guard()
         try:
-            verdicts = settle_all(self._move.dynamodb, self._new, records, self._old_name)
+            verdicts = settle_all(self._new.acting, self._new.keys, records, self._old.acting)
         except SealiftError as error:
             # A fence of the new table that was lifted just now goes on to refuse some writes for a while.
             if error.code not in ACCESS_DENIED or time.monotonic() > self._patience_until:

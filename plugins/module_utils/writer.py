@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 BATCH_REQUESTS = 25
@@ -73,10 +73,7 @@ class Writer:
     :param rate: limit of write units, shared by all writers.
     """
 
-    def __init__(
-        self, dynamodb: Client, table: str, may_write: Callable[[], None], rate: Rate, backoff: Backoff
-    ) -> None:
-        self._dynamodb = dynamodb
+    def __init__(self, table: Table, may_write: Callable[[], None], rate: Rate, backoff: Backoff) -> None:
         self._table = table
         self._may_write = may_write
         self._rate = rate
@@ -111,11 +108,13 @@ class Writer:
     def _wait(self, progressed: bool) -> None:
         if progressed:
             self._backoff.progressed()
-        self._backoff.pause(SealiftError(f"Table {self._table} throttles writes (UnprocessedItems).", retryable=True))
+        name = self._table.name
+        self._backoff.pause(SealiftError(f"Table {name} throttles writes (UnprocessedItems).", retryable=True))
 
     def _request(self, batch: list[WriteRequest]) -> tuple[float, list[WriteRequest]]:
         self._may_write()
-        with doing(f"write table {self._table}"):
-            answer = self._dynamodb.batch_write_item(RequestItems={self._table: batch}, ReturnConsumedCapacity="TOTAL")
+        name = self._table.name
+        with doing(f"write table {name}"):
+            answer = self._table.dynamodb.batch_write_item(RequestItems={name: batch}, ReturnConsumedCapacity="TOTAL")
         units = sum(each.get("CapacityUnits", 0.0) for each in answer.get("ConsumedCapacity", []))
-        return units, answer.get("UnprocessedItems", {}).get(self._table, [])
+        return units, answer.get("UnprocessedItems", {}).get(name, [])

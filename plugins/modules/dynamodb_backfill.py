@@ -69,6 +69,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - sealift.dynamodb.journal
+  - sealift.dynamodb.target
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
 notes:
@@ -132,6 +133,7 @@ deadline:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed import run_seed
 
 
@@ -148,6 +150,7 @@ def main() -> None:
         "max_read_units": {"type": "int"},
         "restart": {"type": "bool", "default": False},
         "journal": JOURNAL_OPTION,
+        **TARGET_OPTIONS,
         "status_path": {"type": "path"},
     }
     module = AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True)

@@ -103,6 +103,7 @@ extends_documentation_fragment:
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
   - sealift.dynamodb.journal
+  - sealift.dynamodb.target
 author:
   - Sealift contributors (@sealift)
 """
@@ -259,6 +260,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
 from ansible_collections.sealift.dynamodb.plugins.module_utils.compare import compare_tables
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
 
 
 def main() -> None:
@@ -276,6 +278,7 @@ def main() -> None:
         "consistent_read": {"type": "bool", "default": True},
         "require_replication": {"type": "bool"},
         "journal": JOURNAL_OPTION,
+        **TARGET_OPTIONS,
     }
     module = AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True)
     run_module(module, compare_tables)

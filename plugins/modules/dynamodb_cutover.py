@@ -99,6 +99,7 @@ extends_documentation_fragment:
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
   - sealift.dynamodb.journal
+  - sealift.dynamodb.target
 """
 
 EXAMPLES = r"""
@@ -150,6 +151,16 @@ step:
   returned: success
   type: str
   sample: started
+old:
+  description: Where applications find the table that they are to leave (table, region, account).
+  returned: success
+  type: dict
+  sample: {table: users, region: eu-west-1, account: "123456789012"}
+new:
+  description: Where they find the one that they are to use (table, region, account).
+  returned: success
+  type: dict
+  sample: {table: users-encrypted, region: eu-west-1, account: "123456789012"}
 back_out:
   description: Whether an earlier run began to back out and was killed; that must be ended first.
   returned: success
@@ -209,6 +220,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
 from ansible_collections.sealift.dynamodb.plugins.module_utils.cutover import manage_cutover
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
 
 
 def main() -> None:
@@ -232,6 +244,7 @@ def main() -> None:
         "switched_at": {"type": "float"},
         "wait_timeout": {"type": "int", "default": 600},
         "journal": JOURNAL_OPTION,
+        **TARGET_OPTIONS,
     }
     module = AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True)
     run_module(module, manage_cutover)

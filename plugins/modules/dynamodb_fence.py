@@ -24,7 +24,7 @@ description:
     global table, so it is not for those.
 options:
   table:
-    description: Name of the table.
+    description: Name of the table. With O(target_region) or O(target_role_arn) it is looked for there.
     type: str
     required: true
   state:
@@ -47,6 +47,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - sealift.dynamodb.target
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
 author:
@@ -86,6 +87,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import run_module
 from ansible_collections.sealift.dynamodb.plugins.module_utils.fence_state import manage_fence
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
 
 
 def main() -> None:
@@ -94,6 +96,7 @@ def main() -> None:
         "table": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "exempt": {"type": "list", "elements": "str", "default": []},
+        **TARGET_OPTIONS,
         "wait_timeout": {"type": "int", "default": 60},
     }
     module = AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True)

@@ -32,6 +32,7 @@ extends_documentation_fragment:
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
   - sealift.dynamodb.journal
+  - sealift.dynamodb.target
 attributes:
   diff_mode:
     description: Nothing is changed, so there is no diff to show.
@@ -246,6 +247,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
 from ansible_collections.sealift.dynamodb.plugins.module_utils.migration_info import describe_migration
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
 
 
 def main() -> None:
@@ -254,6 +256,7 @@ def main() -> None:
         "source": {"type": "str", "required": True},
         "target": {"type": "str"},
         "journal": JOURNAL_OPTION,
+        **TARGET_OPTIONS,
     }
     module = AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True)
     run_module(module, describe_migration)

@@ -145,15 +145,15 @@ plan:
   type: dict
   contains:
     account:
-      description: Account of the tables, 12 digits.
+      description: Account of the source, 12 digits.
       type: str
       returned: always
     region:
-      description: Region of the tables.
+      description: Region of the source.
       type: str
       returned: always
     partition:
-      description: Partition of the tables.
+      description: Partition of both tables.
       type: str
       returned: always
       sample: aws
@@ -171,11 +171,11 @@ plan:
       returned: always
       sample: forward
     origin:
-      description: The table whose changes are replicated in this direction (name, arn).
+      description: The table whose changes are replicated in this direction (name, arn, region, account).
       type: dict
       returned: always
     destination:
-      description: The table that they are written to (name, arn).
+      description: The table that they are written to (name, arn, region, account).
       type: dict
       returned: always
     stream_arn:
@@ -191,8 +191,25 @@ plan:
       type: list
       elements: str
       returned: always
+    function_places:
+      description:
+        - Environment variables of the replicating function that say in which Region, and by which role, it finds its
+          destination and the journal; none where both are in its own account and Region.
+      type: dict
+      returned: always
+    access_role_arn:
+      description:
+        - ARN of the role that the function takes on to write a destination in another account; null where both tables
+          are in one.
+      type: str
+      returned: always
+    access_kms_key_arns:
+      description: Customer managed keys that this role must be allowed to use.
+      type: list
+      elements: str
+      returned: always
     names:
-      description: Names of the resources (function, role, queue, log_group, and alarms by kind).
+      description: Names of the resources (function, role, access_role, queue, log_group, and alarms by kind).
       type: dict
       returned: always
     gate:
@@ -270,6 +287,13 @@ plan:
         trust:
           description: Trust policy of the role in O(target_role_arn); none without it.
           type: dict
+          returned: always
+        function_policies:
+          description:
+            - The policies of the replicating functions' roles (direction, role, document); across accounts those of the
+              roles in the destinations' accounts as well.
+          type: list
+          elements: dict
           returned: always
         actions:
           description: For each stage, what it needs (action, principal, resources, conditions, optional).

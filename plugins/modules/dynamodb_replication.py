@@ -22,7 +22,7 @@ description:
 options:
   function:
     description:
-      - Name of the function that replicates. It is in the same account and Region as the source.
+      - Name of the function that replicates. It is in the account and Region of the table whose changes it replicates.
       - Without it the name is the one that P(sealift.dynamodb.replication#role) gives it.
     type: str
   source:
@@ -122,6 +122,7 @@ extends_documentation_fragment:
   - amazon.aws.tags
   - amazon.aws.boto3
   - sealift.dynamodb.journal
+  - sealift.dynamodb.target
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
 seealso:
@@ -304,6 +305,11 @@ names:
       type: str
       returned: always
       sample: sealift-users-1a2b3c4d-forward
+    access_role:
+      description: Name of the role that the function takes on to write a table in another account.
+      type: str
+      returned: always
+      sample: sealift-users-1a2b3c4d-forward-access
     queue:
       description: Name of the on-failure queue.
       type: str
@@ -328,6 +334,7 @@ msg:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication import manage_replication
 
 
@@ -340,6 +347,7 @@ def main() -> None:
         "direction": {"type": "str", "choices": ["forward", "reverse"], "default": "forward"},
         "state": {"type": "str", "required": True, "choices": ["armed", "running", "paused", "drained", "absent"]},
         "journal": JOURNAL_OPTION,
+        **TARGET_OPTIONS,
         "gate_parts": {"type": "int", "default": 1},
         "failure_queue": {"type": "str"},
         "batch_size": {"type": "int", "default": 1000},

@@ -92,6 +92,7 @@ extends_documentation_fragment:
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
   - sealift.dynamodb.journal
+  - sealift.dynamodb.target
 """
 
 EXAMPLES = r"""
@@ -160,6 +161,7 @@ msg:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.retire import manage_retirement
 
 
@@ -178,6 +180,7 @@ def main() -> None:
         "keep_logs": {"type": "bool", "default": False},
         "wait_timeout": {"type": "int", "default": 600},
         "journal": JOURNAL_OPTION,
+        **TARGET_OPTIONS,
     }
     module = AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True)
     run_module(module, manage_retirement)

@@ -18,7 +18,9 @@ description:
   - Returns the event source mappings that read the stream.
 options:
   table:
-    description: Name of the table.
+    description:
+      - Name of the table. With O(target_region) or O(target_role_arn) it is the clone, which is looked for there, and
+        then it may have the same name as O(source).
     type: str
     required: true
   state:
@@ -57,6 +59,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - sealift.dynamodb.journal
+  - sealift.dynamodb.target
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
 author:
@@ -142,6 +145,7 @@ msg:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import manage_stream
 
 
@@ -157,6 +161,7 @@ def main() -> None:
         },
         "source": {"type": "str"},
         "journal": JOURNAL_OPTION,
+        **TARGET_OPTIONS,
         "reader": {"type": "str"},
         "wait": {"type": "bool", "default": True},
         "wait_timeout": {"type": "int", "default": 300},

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.e2e.replicator_harness import Item, Key, canonical, wait_for
-from tests.emulator import Emulator
+from tests.emulator.environment import Endpoint
 
 
 def item(number: int, **attributes: Any) -> Item:
@@ -41,7 +41,7 @@ def key(number: int) -> Key:
     return {"owner": {"B": b"\xfe" + str(number % 97).encode()}, "id": {"N": str(number)}}
 
 
-def create_table(emulator: Emulator, table: str, items: Iterable[Item] = (), **options: Any) -> dict[str, Any]:
+def create_table(emulator: Endpoint, table: str, items: Iterable[Item] = (), **options: Any) -> dict[str, Any]:
     """Create a table, fill it, and return its description."""
     dynamodb = emulator.client("dynamodb")
     arguments: dict[str, Any] = {
@@ -63,18 +63,18 @@ def create_table(emulator: Emulator, table: str, items: Iterable[Item] = (), **o
     return describe(emulator, table)
 
 
-def describe(emulator: Emulator, table: str) -> dict[str, Any]:
+def describe(emulator: Endpoint, table: str) -> dict[str, Any]:
     """Return DescribeTable's answer."""
     description: dict[str, Any] = emulator.client("dynamodb").describe_table(TableName=table)["Table"]
     return description
 
 
-def wait_until_active(emulator: Emulator, table: str) -> None:
+def wait_until_active(emulator: Endpoint, table: str) -> None:
     """Wait until a table can be used."""
     wait_for(f"{table} to be ACTIVE", lambda: describe(emulator, table)["TableStatus"] == "ACTIVE")
 
 
-def contents(emulator: Emulator, table: str) -> dict[str, Any]:
+def contents(emulator: Endpoint, table: str) -> dict[str, Any]:
     """Return all items of a table by key, in a form that compares."""
     names = [element["AttributeName"] for element in describe(emulator, table)["KeySchema"]]
     pages = emulator.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
@@ -99,7 +99,7 @@ class Difference:
 EQUAL = Difference(0, 0, 0)
 
 
-def difference(emulator: Emulator, source: str, target: str) -> Difference:
+def difference(emulator: Endpoint, source: str, target: str) -> Difference:
     """Compare two tables whole."""
     left, right = contents(emulator, source), contents(emulator, target)
     return Difference(
@@ -109,7 +109,7 @@ def difference(emulator: Emulator, source: str, target: str) -> Difference:
     )
 
 
-def wait_until_equal(emulator: Emulator, source: str, target: str) -> None:
+def wait_until_equal(emulator: Endpoint, source: str, target: str) -> None:
     """Wait until the two are equal, which they get once nobody writes any more, if nothing was lost."""
     try:
         wait_for(f"{target} to be equal to {source}", lambda: difference(emulator, source, target) == EQUAL, 300)
@@ -125,7 +125,7 @@ class Writer:
     Puts, updates, removed attributes, deletes, items created again, and bursts on one key.
     """
 
-    emulator: Emulator
+    emulator: Endpoint
     table: str
     keys: int = 400
     pause: float = 0.05
@@ -197,7 +197,7 @@ class Writer:
             assert found == expected, f"item {number} of {table}"
 
 
-def resources(emulator: Emulator) -> Mapping[str, Any]:
+def resources(emulator: Endpoint) -> Mapping[str, Any]:
     """Return everything that a migration might create or change, each with its description."""
     dynamodb, functions = emulator.client("dynamodb"), emulator.client("lambda")
     return {
@@ -214,7 +214,7 @@ def resources(emulator: Emulator) -> Mapping[str, Any]:
     }
 
 
-def _table(emulator: Emulator, table: str) -> tuple[Any, ...]:
+def _table(emulator: Endpoint, table: str) -> tuple[Any, ...]:
     description = describe(emulator, table)
     told = ("TableId", "TableStatus", "StreamSpecification", "LatestStreamArn", "SSEDescription", "BillingModeSummary")
     return tuple(description.get(name) for name in told), contents(emulator, table)

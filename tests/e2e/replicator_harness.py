@@ -16,7 +16,8 @@ from tests.emulator import Emulator
 Item = dict[str, Any]
 Key = dict[str, Any]
 
-CODE = Path(__file__).parents[2] / "roles" / "replication" / "files" / "replicator.py"
+FILES = Path(__file__).parents[2] / "roles" / "replication" / "files"
+CODE = {name: (FILES / name).read_bytes() for name in ("replicator.py", "clients.py")}
 ROLE = "arn:aws:iam::123456789012:role/replicator"
 WAIT_SECONDS = 60.0
 
@@ -33,11 +34,12 @@ MAPPING_OPTIONS: dict[str, Any] = {
 }
 
 
-def packed(code: bytes) -> bytes:
-    """Return a zip archive that holds the code as the function's module."""
+def packed(code: Mapping[str, bytes]) -> bytes:
+    """Return a zip archive that holds these files."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("replicator.py", code)
+        for name, content in code.items():
+            file.writestr(name, content)
     return archive.getvalue()
 
 
@@ -145,7 +147,7 @@ class Replication:
             Runtime="python3.13",
             Role=ROLE,
             Handler="replicator.handler",
-            Code={"ZipFile": packed(CODE.read_bytes())},
+            Code={"ZipFile": packed(CODE)},
             Timeout=timeout,
             MemorySize=512,
             Environment={"Variables": variables},

@@ -166,7 +166,7 @@ def test_two_consumers_already_on_the_stream(slow_emulator: Emulator, name: str)
             Runtime="python3.13",
             Role=f"arn:aws:iam::123456789012:role/{consumer}",
             Handler="index.handler",
-            Code={"ZipFile": packed(b"def handler(event, context): pass")},
+            Code={"ZipFile": packed({"replicator.py": b"def handler(event, context): pass"})},
         )
         functions.get_waiter("function_active_v2").wait(FunctionName=consumer)
         functions.create_event_source_mapping(

@@ -78,7 +78,7 @@ def _attach(emulator: Emulator, function: str, stream: str) -> None:
         Runtime="python3.13",
         Role=ROLE,
         Handler="index.handler",
-        Code={"ZipFile": packed(b"def handler(event, context): pass")},
+        Code={"ZipFile": packed({"replicator.py": b"def handler(event, context): pass"})},
     )
     functions.get_waiter("function_active_v2").wait(FunctionName=function)
     functions.create_event_source_mapping(

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils import take_over, time_to_live
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from tests.e2e.crossing import Crossing, Killed
 from tests.e2e.playbook import migrate, module
 from tests.e2e.replicator_harness import wait_for
@@ -110,9 +111,9 @@ def test_what_the_user_has_changed_meanwhile_is_what_moves_back(crossing: Crossi
 def test_a_run_that_is_killed_before_it_could_write_down_both_changes(
     crossing: Crossing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def change_and_die(dynamodb: Any, table: str, attribute: str, on: bool) -> bool:
-        time_to_live.set_time_to_live(dynamodb, table, attribute, on)
-        if table == crossing.pair.source:
+    def change_and_die(table: Table, attribute: str, on: bool) -> bool:
+        time_to_live.set_time_to_live(table, attribute, on)
+        if table.name == crossing.pair.source:
             raise Killed
         # As on AWS, which may refuse the one and not the other.
         return False

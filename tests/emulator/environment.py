@@ -13,6 +13,9 @@ REGION = "eu-west-1"
 # Not as short as ministack's own "test": Ansible would blot that word out of every output.
 # DynamoDB Local takes letters and digits only.
 ACCESS_KEY = "EmulatorAccessKeyWithoutMeaning"
+# A key of twelve digits is that of an account's root.
+OTHER_ACCOUNT = "210987654321"
+OTHER_REGION = "us-east-1"
 SECRET_KEY = "EmulatorSecretKeyWithoutMeaning"
 
 QUIET = {
@@ -25,15 +28,16 @@ QUIET = {
 class Endpoint:
     """Something that listens where AWS would."""
 
-    def __init__(self, region: str) -> None:
+    def __init__(self, region: str, access_key: str = ACCESS_KEY) -> None:
         self.region = region
+        self.access_key = access_key
         self.endpoint = ""
 
     def variables(self) -> dict[str, str]:
         return {
             **QUIET,
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
@@ -52,7 +56,7 @@ class Endpoint:
         import boto3
 
         return boto3.session.Session(
-            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=self.region
+            aws_access_key_id=self.access_key, aws_secret_access_key=SECRET_KEY, region_name=self.region
         )
 
     def client(self, service: str, **options: Any) -> Any:
@@ -61,3 +65,9 @@ class Endpoint:
 
         options.setdefault("config", Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=60))
         return self._session.client(service, endpoint_url=self.endpoint, **options)
+
+    def elsewhere(self, account: str | None = None, region: str | None = None) -> "Endpoint":
+        """The same for another account, as its root, or another Region, or both."""
+        other = Endpoint(region or self.region, account or self.access_key)
+        other.endpoint = self.endpoint
+        return other

@@ -40,6 +40,8 @@ class Settings:
     """How long after a change of a table's key, from the fourth in a day on, the next one is refused."""
     mapping_stop_seconds: float = 0.5
     """How long a mapping is Disabling, and goes on delivering; not less than transition_seconds."""
+    session_seconds: float = 12 * 3600.0
+    """How long the session of a role lasts at most, whatever was asked for; whole seconds."""
     enforce_iam: bool = False
     """Whether every caller needs what it does allowed by its policies. The tests' own keys are the account's root."""
 

@@ -36,6 +36,8 @@ class Module:
             "consistent_read": True,
             "require_replication": None,
             "journal": JOURNAL,
+            "target_region": None,
+            "target_role_arn": None,
         } | params
 
     def client(self, service: str, **_: Any) -> Any:

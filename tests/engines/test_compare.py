@@ -16,6 +16,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.compare import co
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal, ensure_journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import Page, pages
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from tests.emulator import Emulator
 from tests.engines.module import JOURNAL, Module
 from tests.engines.tables import create, fill
@@ -118,14 +119,14 @@ def test_an_option_out_of_range(dynamodb: Any, source: str, target: str, option:
 def test_a_target_that_goes_during_the_compare(
     dynamodb: Any, source: str, target: str, monkeypatch: pytest.MonkeyPatch, again: bool, says: str
 ) -> None:
-    def interfering(dynamodb: Any, table: str, segment: int, *arguments: Any, **options: Any) -> Iterator[Page]:
-        if table == target and segment == 0:
+    def interfering(table: Table, segment: int, *arguments: Any, **options: Any) -> Iterator[Page]:
+        if table.name == target and segment == 0:
             dynamodb.delete_table(TableName=target)
             if again:
                 create(dynamodb, target, "id:S")
-        yield from pages(dynamodb, table, segment, *arguments, **options)
+        yield from pages(table, segment, *arguments, **options)
 
-    monkeypatch.setattr(compare, "Comparison", lambda client, spec: comparison.Comparison(client, spec, interfering))
+    monkeypatch.setattr(compare, "Comparison", lambda spec: comparison.Comparison(spec, interfering))
     with pytest.raises(SealiftError, match=f"{target} {says}"):
         run(dynamodb, source, target, total_segments=1)
 

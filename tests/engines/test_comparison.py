@@ -19,6 +19,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.batch_get import 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm
 from ansible_collections.sealift.dynamodb.plugins.module_utils.comparison import Comparison, Outcome, Scan, Spec
 from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import Page, pages
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from tests.engines.planted import ITEMS, Found, item, name_of, plant
 from tests.engines.tables import Item, create, fill
 
@@ -28,7 +29,7 @@ def tables(dynamodb: Any, name: str) -> tuple[str, str]:
     return create(dynamodb, f"{name}-source"), create(dynamodb, f"{name}-target")
 
 
-def spec(tables: tuple[str, str], **changes: Any) -> Spec:
+def spec(dynamodb: Any, tables: tuple[str, str], **changes: Any) -> Spec:
     settings: dict[str, Any] = {
         "key": ("pk", "sk"),
         "total_segments": 3,
@@ -37,7 +38,8 @@ def spec(tables: tuple[str, str], **changes: Any) -> Spec:
         "max_read_units": None,
         "consistent": True,
     }
-    return Spec(tables=tables, **(settings | changes))
+    source, target = (Table(name, dynamodb) for name in tables)
+    return Spec(tables=(source, target), **(settings | changes))
 
 
 def found(outcome: Outcome) -> Found:
@@ -61,19 +63,19 @@ def shuffled(*arguments: Any, **options: Any) -> Iterator[Page]:
         yield Page(items[start : start + 50], None, 0.0, 0)
 
 
-def divided_otherwise(dynamodb: Any, table: str, segment: int, total_segments: int, **options: Any) -> Iterator[Page]:
+def divided_otherwise(table: Table, segment: int, total_segments: int, **options: Any) -> Iterator[Page]:
     """The target's segments are not those of the source."""
-    if table.endswith("source"):
-        yield from pages(dynamodb, table, segment, total_segments, **options)
+    if table.name.endswith("source"):
+        yield from pages(table, segment, total_segments, **options)
     elif segment == 0:
-        yield from pages(dynamodb, table, 0, 1, **options)
+        yield from pages(table, 0, 1, **options)
 
 
 @pytest.mark.parametrize("scan", [in_order, shuffled, divided_otherwise])
 @pytest.mark.parametrize("window", [0, 60, 20_000])
 def test_every_difference_and_nothing_else(dynamodb: Any, tables: tuple[str, str], window: int, scan: Scan) -> None:
     planted = plant(dynamodb, tables)
-    outcome = Comparison(dynamodb, spec(tables, window=window), scan).run()
+    outcome = Comparison(spec(dynamodb, tables, window=window), scan).run()
     assert found(outcome) == planted
     assert outcome.items == (ITEMS, ITEMS - len(planted["missing"]) + len(planted["extra"]))
     assert outcome.complete
@@ -86,14 +88,14 @@ def test_every_difference_and_nothing_else(dynamodb: Any, tables: tuple[str, str
 def test_equal_tables_are_clean_and_cost_one_scan_each(dynamodb: Any, tables: tuple[str, str]) -> None:
     for table in tables:
         fill(dynamodb, table, random.sample([item(number) for number in range(ITEMS)], ITEMS))
-    outcome = Comparison(dynamodb, spec(tables)).run()
+    outcome = Comparison(spec(dynamodb, tables)).run()
     assert not outcome.differences
     assert outcome.reread == 0
     assert all(0 < capacity < ITEMS for capacity in outcome.capacity)
 
 
 def test_empty_tables_are_equal(dynamodb: Any, tables: tuple[str, str]) -> None:
-    outcome = Comparison(dynamodb, spec(tables)).run()
+    outcome = Comparison(spec(dynamodb, tables)).run()
     assert outcome.items == (0, 0)
     assert not outcome.differences
 
@@ -103,7 +105,7 @@ def test_a_compare_ends_at_its_limit_of_differences(
 ) -> None:
     monkeypatch.setattr(comparison, "MAX_DIFFERENCES", 100)
     fill(dynamodb, tables[0], [item(number) for number in range(ITEMS)])
-    outcome = Comparison(dynamodb, spec(tables)).run()
+    outcome = Comparison(spec(dynamodb, tables)).run()
     assert not outcome.complete
     assert 100 <= len(found(outcome)["missing"]) <= 200
 
@@ -113,14 +115,14 @@ def test_the_scans_wait_while_too_many_doubts_are_open(
 ) -> None:
     monkeypatch.setattr(comparison, "_MAX_OPEN_DOUBTS", 20)
     planted = plant(dynamodb, tables)
-    assert found(Comparison(dynamodb, spec(tables, window=0), in_order).run()) == planted
+    assert found(Comparison(spec(dynamodb, tables, window=0), in_order).run()) == planted
 
 
 def test_read_units_are_limited(dynamodb: Any, tables: tuple[str, str]) -> None:
     for table in tables:
         fill(dynamodb, table, [item(number) for number in range(ITEMS)])
     began = time.monotonic()
-    outcome = Comparison(dynamodb, spec(tables, window=0, max_read_units=150)).run()
+    outcome = Comparison(spec(dynamodb, tables, window=0, max_read_units=150)).run()
     # The first second's units are there at once, and the last batch may overdraw.
     assert time.monotonic() - began >= (max(outcome.capacity) - 150 - BATCH_KEYS) / 150 > 1
 
@@ -209,7 +211,7 @@ def test_a_live_table_shows_its_lost_writes_and_no_others(dynamodb: Any, tables:
     touched = {int(number) for keys in planted.values() for _unused, number in keys}
     written = [number for number in range(ITEMS) if number not in touched]
     with Replication(dynamodb, tables, lag=0.3) as replication, Writer(replication, written[:150]) as writer:
-        outcome = Comparison(dynamodb, spec(tables, window=window, max_lag=8)).run()
+        outcome = Comparison(spec(dynamodb, tables, window=window, max_lag=8)).run()
     assert found(outcome) == planted
     assert writer.writes > 50
 
@@ -222,5 +224,5 @@ def test_a_busy_key_whose_replication_stands_still_is_changed(dynamodb: Any, tab
         with Writer(replication, [3]) as writer:
             while writer.writes < 5:
                 time.sleep(0.01)
-            outcome = Comparison(dynamodb, spec(tables, max_lag=2)).run()
+            outcome = Comparison(spec(dynamodb, tables, max_lag=2)).run()
     assert found(outcome) == {"missing": set(), "extra": set(), "changed": {name_of(3)}}

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import pages
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from tests.emulator import Emulator
 from tests.engines.tables import Item, create, fill
 
@@ -45,7 +46,9 @@ def table(dynamodb: Any, name: str) -> str:
 
 
 def scanned(dynamodb: Any, table: str, *arguments: Any, **options: Any) -> list[Item]:
-    return sorted((item for page in pages(dynamodb, table, *arguments, **options) for item in page.items), key=key_of)
+    return sorted(
+        (item for page in pages(Table(table, dynamodb), *arguments, **options) for item in page.items), key=key_of
+    )
 
 
 def test_items_are_in_the_form_that_botocore_gives_them(dynamodb: Any, table: str) -> None:
@@ -66,16 +69,18 @@ def test_the_segments_are_the_table(dynamodb: Any, table: str, segments: int) ->
 
 
 def test_a_scan_goes_on_where_it_stopped(dynamodb: Any, table: str) -> None:
-    whole = list(pages(dynamodb, table, limit=4))
+    whole = list(pages(Table(table, dynamodb), limit=4))
     assert [len(page.items) for page in whole][:3] == [4, 4, 4]
     assert whole[-1].last_key is None
     for place, page in enumerate(whole[:-1]):
         rest = [item for later in whole[place + 1 :] for item in later.items]
-        assert [item for page in pages(dynamodb, table, start_key=page.last_key) for item in page.items] == rest
+        assert [item for page in pages(Table(table, dynamodb), start_key=page.last_key) for item in page.items] == rest
 
 
 def test_what_is_read_is_told(dynamodb: Any, table: str) -> None:
-    (strong,), (eventual,) = (list(pages(dynamodb, table, consistent=consistent)) for consistent in (True, False))
+    (strong,), (eventual,) = (
+        list(pages(Table(table, dynamodb), consistent=consistent)) for consistent in (True, False)
+    )
     assert strong.capacity == 2 * eventual.capacity > 0
     assert strong.size > 500
 

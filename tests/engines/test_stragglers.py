@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import item_hash
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stragglers import Verdict, settle, settle_all
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table, key_names
 from tests.emulator import Emulator
 from tests.engines.tables import Item, create
 
@@ -34,7 +35,7 @@ class Tables:
         self.dynamodb.update_table(
             TableName=self.old, StreamSpecification={"StreamEnabled": True, "StreamViewType": view}
         )
-        self.description = self.dynamodb.describe_table(TableName=self.new)["Table"]
+        self.keys = key_names(self.dynamodb.describe_table(TableName=self.new)["Table"])
 
     def put(self, item: Item | None, *tables: str) -> None:
         for table in tables:
@@ -69,7 +70,9 @@ class Tables:
         return records
 
     def settle(self, *records: Record, origin: str | None = None) -> list[Verdict]:
-        return settle_all(self.dynamodb, self.description, records, origin)
+        return settle_all(
+            Table(self.new, self.dynamodb), self.keys, records, Table(origin, self.dynamodb) if origin else None
+        )
 
     def meanwhile(self, operation: str, act: Callable[[], Any]) -> None:
         """Do something between the reading of an item and its first writing."""
@@ -126,9 +129,9 @@ def test_a_straggler_is_applied_once(tables: Tables, change: str) -> None:
     before, after = CHANGES[change]
     (record,) = tables.straggle(before, after)
     assert same(tables.get(tables.new), before)
-    assert settle(tables.dynamodb, tables.description, record) is Verdict.APPLIED
+    assert settle(Table(tables.new, tables.dynamodb), tables.keys, record) is Verdict.APPLIED
     assert same(tables.get(tables.new), after)
-    assert settle(tables.dynamodb, tables.description, record) is Verdict.PRESENT
+    assert settle(Table(tables.new, tables.dynamodb), tables.keys, record) is Verdict.PRESENT
     assert same(tables.get(tables.new), after)
 
 

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.sealift.dynamodb.plugins.module_utils import tail as tail_module
 from ansible_collections.sealift.dynamodb.plugins.module_utils.doubts import Difference
 from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import ShardWalk
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tail import Tail
 from tests.emulator import Emulator
 from tests.engines.replication import StreamReplication
@@ -47,9 +48,13 @@ def follow(dynamodb: Any, streams: Any, tables: tuple[str, str], stream: str) ->
         while not walk.at_end:
             walk.read()
         walk = ShardWalk(streams, stream, walk.positions())
-        return Tail(dynamodb, walk, tables, ["id"], max_lag, **options)
+        return Tail(walk, ends_of(dynamodb, tables), ["id"], max_lag, **options)
 
     return begin
+
+
+def ends_of(dynamodb: Any, tables: tuple[str, str]) -> tuple[Table, Table]:
+    return Table(tables[0], dynamodb), Table(tables[1], dynamodb)
 
 
 def settle(tail: Tail, seconds: float = 30.0) -> None:
@@ -167,7 +172,7 @@ def test_it_goes_on_where_another_one_ended(
         dynamodb.put_item(TableName=table, Item=item(1))
     settle(tail)
     dynamodb.put_item(TableName=tables[0], Item=item(2))
-    other = Tail(dynamodb, ShardWalk(streams, stream, tail.positions()), tables, ["id"], 0.5)
+    other = Tail(ShardWalk(streams, stream, tail.positions()), ends_of(dynamodb, tables), ["id"], 0.5)
     settle(other)
     assert other.records == 1
     assert list(other.differences.values()) == [Difference.MISSING]

@@ -30,6 +30,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_time import 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.prices import UNITS, Prices, money, read_prices
 from ansible_collections.sealift.dynamodb.plugins.module_utils.setting import Passage
 from ansible_collections.sealift.dynamodb.plugins.module_utils.settings import TableSettings
+from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import TableSpec, spec_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.words import duration_text
 from ansible_collections.sealift.dynamodb.plugins.module_utils.write_rate import WriteRate
@@ -77,7 +78,7 @@ def facts(*, recovers: bool = True, **changes: Any) -> Facts:
         target_arn="arn:aws:dynamodb:us-east-1:123456789012:table/users-encrypted",
         key=Key(None, aws_managed=True),
         key_name="alias/aws/dynamodb",
-        function_keys=(),
+        keys={side: frozenset() for side in Side},
         names=replication_names(source["TableArn"]),
         journal="sealift-journal",
         journal_table=None,

@@ -1,17 +1,21 @@
 # Copyright: Contributors to the Sealift project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes standard input, the function's code, into the zip archive that the first argument names.
+"""Writes the function's code into the zip archive that the first argument names.
+
+Standard input is the code: a JSON object of the files' contents by their names.
 
 The same code gives the same bytes, whatever the time, the Python or its zlib: AWS would else see new code in every run.
 """
 
+import json
 import sys
 import zipfile
 from pathlib import Path
 
-entry = zipfile.ZipInfo("replicator.py", date_time=(1980, 1, 1, 0, 0, 0))
-entry.create_system = 3
-entry.external_attr = 0o644 << 16
 with zipfile.ZipFile(Path(sys.argv[1]), "w", zipfile.ZIP_STORED) as archive:
-    archive.writestr(entry, sys.stdin.buffer.read())
+    for name, content in sorted(json.load(sys.stdin).items()):
+        entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+        entry.create_system = 3
+        entry.external_attr = 0o644 << 16
+        archive.writestr(entry, content)

@@ -13,7 +13,6 @@ Item content never reaches a log or an error: they hold counts, sequence numbers
 from __future__ import annotations
 
 import base64
-import functools
 import json
 import os
 import random
@@ -24,10 +23,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
+from clients import connect
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -44,10 +42,9 @@ REQUEST_BYTES = 16_000_000
 LONGEST_INVOCATION = 900
 FORGET_LIMIT = 100
 
-# Seconds kept back at the end: the last request may hang for its timeouts, and the gate must still be told.
-CONNECT_TIMEOUT = 3
-READ_TIMEOUT = 10
-WRITE_RESERVE = 15
+# Seconds kept back at the end: the last request, and taking on a role for it, may hang for their timeouts, and the gate
+# must still be told.
+WRITE_RESERVE = 18
 GATE_RESERVE = 1
 
 FIRST_PAUSE = 0.05
@@ -81,23 +78,6 @@ class Context(Protocol):
     aws_request_id: str
 
     def get_remaining_time_in_millis(self) -> int: ...
-
-
-@functools.cache
-def connect() -> DynamoDBClient:
-    """Return the client that all invocations of this process share.
-
-    It does not retry, since only this module knows how much time is left. It does not look at each value again:
-    what it sends is DynamoDB's own or has been through decode(), which knows all types.
-    """
-    config = Config(
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
-        retries={"mode": "standard", "total_max_attempts": 1},
-        parameter_validation=False,
-        tcp_keepalive=True,
-    )
-    return boto3.client("dynamodb", config=config)
 
 
 def decode(value: Mapping[str, Any]) -> Item:
@@ -238,8 +218,11 @@ def judge(error: BotoCoreError | ClientError) -> tuple[str, type[AbandonedError]
 class Replication:
     """Brings changes to the target; what is not known to be applied stays pending."""
 
-    def __init__(self, client: DynamoDBClient, changes: Sequence[Change], backoff: Backoff) -> None:
-        self._client = client
+    def __init__(
+        self, source: DynamoDBClient, target: DynamoDBClient, changes: Sequence[Change], backoff: Backoff
+    ) -> None:
+        self._source = source
+        self._target = target
         self._backoff = backoff
         self.pending = {change.identity: change for change in changes}
         self.error: str | None = None
@@ -263,7 +246,7 @@ class Replication:
         while keys:
             table = os.environ["SOURCE_TABLE"]
             request = {table: {"Keys": keys, "ConsistentRead": True}}
-            response = call(self._client.batch_get_item, self._backoff, RequestItems=request)
+            response = call(self._source.batch_get_item, self._backoff, RequestItems=request)
             found = response["Responses"].get(table, [])
             items |= {identify(item, keys[0]): item for item in found}
             keys = response["UnprocessedKeys"].get(table, {}).get("Keys", [])
@@ -278,7 +261,7 @@ class Replication:
         try:
             while left:
                 request = {table: [change.request for change in left]}
-                response = call(self._client.batch_write_item, self._backoff, RequestItems=request)
+                response = call(self._target.batch_write_item, self._backoff, RequestItems=request)
                 unprocessed = response["UnprocessedItems"].get(table, [])
                 again = {identify(written(write), left[0].keys) for write in unprocessed}
                 for change in left:
@@ -358,7 +341,7 @@ def enter(context: Context, records: Sequence[Record]) -> Item:
     """Register at the gate and return its item."""
     update = gate_of(records[0]) | registration(context.aws_request_id, records[0], time.time())
     try:
-        return call(connect().update_item, Backoff(context, WRITE_RESERVE), **update)["Attributes"]
+        return call(connect("JOURNAL").update_item, Backoff(context, WRITE_RESERVE), **update)["Attributes"]
     except AbandonedError as error:
         if str(error) != "ConditionalCheckFailedException":
             raise
@@ -369,9 +352,9 @@ def leave(context: Context, gate: Item, records: Sequence[Record], checkpoint: i
     """Note what blocks, if anything does, and only then deregister, so that no moment looks idle."""
     backoff = Backoff(context, GATE_RESERVE)
     if checkpoint is not None:
-        call(connect().update_item, backoff, **gate_of(records[checkpoint]), **blocking(records[checkpoint]))
+        call(connect("JOURNAL").update_item, backoff, **gate_of(records[checkpoint]), **blocking(records[checkpoint]))
     update = deregistration(context.aws_request_id, gate, records[:checkpoint], time.time())
-    call(connect().update_item, backoff, **gate_of(records[0]), **update)
+    call(connect("JOURNAL").update_item, backoff, **gate_of(records[0]), **update)
 
 
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -382,7 +365,8 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     gate = enter(context, records)
     checkpoint: int | None = 0
     try:
-        replication = Replication(connect(), coalesce(records), Backoff(context, WRITE_RESERVE))
+        backoff = Backoff(context, WRITE_RESERVE)
+        replication = Replication(connect("SOURCE"), connect("TARGET"), coalesce(records), backoff)
         checkpoint = replication.run()
     finally:
         leave(context, gate, records, checkpoint)

@@ -25,6 +25,7 @@ from tests.emulator.patches import (
     permissions,
     policies,
     reads,
+    sessions,
     settings,
     simulation,
     stack_tables,
@@ -46,7 +47,7 @@ def apply() -> asyncio.Future[None]:
     settings_of_tables = (table_settings, autoscaling, stack_tables)
     functions = (callers, lambda_workers, mappings)
     access = (needs, permissions, simulation)
-    services = (kms, *dynamodb, *settings_of_tables, *functions, alarms, parameters, tagging, dax)
+    services = (sessions, kms, *dynamodb, *settings_of_tables, *functions, alarms, parameters, tagging, dax)
     for patch in (*services, *access, gateway, settings):
         patch.apply()
     return asyncio.ensure_future(tick(STATE.transitions.settle, ttl.expire_items, alarms.evaluate_all))

@@ -15,7 +15,7 @@ from ministack.core.router import detect_service
 
 from tests.emulator.answers import Answer, refusal
 from tests.emulator.faults import Call, Rule
-from tests.emulator.patches import callers, mappings, permissions, settings, streams
+from tests.emulator.patches import callers, mappings, permissions, sessions, settings, streams
 from tests.emulator.patches.requests import held_back, refuses, table_names, with_unprocessed
 from tests.emulator.state import STATE
 
@@ -74,6 +74,8 @@ async def dispatch(
     method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]], request_id: str
 ) -> Answer:
     STATE.transitions.settle()
+    if answer := sessions.refused(method, path, headers, body, query, request_id):
+        return answer
     if STATE.settings.enforce_iam and (answer := permissions.refused(method, path, headers, body, query, request_id)):
         return answer
     if not STATE.faults:

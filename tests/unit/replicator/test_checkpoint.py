@@ -88,7 +88,7 @@ def no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(table: Table, records: list[Record], clock: Clock | None = None) -> tuple[int | None, str | None]:
     """Return the place of the first record that is not applied, and the error."""
     backoff = replicator.Backoff(clock or Clock(), replicator.WRITE_RESERVE)
-    replication = replicator.Replication(cast(Any, table), replicator.coalesce(records), backoff)
+    replication = replicator.Replication(cast(Any, table), cast(Any, table), replicator.coalesce(records), backoff)
     return replication.run(), replication.error
 
 
