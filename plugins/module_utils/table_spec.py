@@ -16,6 +16,7 @@ KeySchema = tuple[tuple[str, str], ...]
 
 ON_DEMAND = "PAY_PER_REQUEST"
 PROVISIONED = "PROVISIONED"
+STANDARD = "STANDARD"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def spec_of(description: Mapping[str, Any], tags: Iterable[Mapping[str, str]]) -
         local_indexes=_indexes(description.get("LocalSecondaryIndexes", []), provisioned=False),
         global_indexes=_indexes(description.get("GlobalSecondaryIndexes", []), provisioned),
         vector_indexes=tuple(f"{index['IndexName']} ({index['Dimensions']} dimensions)" for index in vectors),
-        table_class=description.get("TableClassSummary", {}).get("TableClass", "STANDARD"),
+        table_class=description.get("TableClassSummary", {}).get("TableClass", STANDARD),
         deletion_protection=description.get("DeletionProtectionEnabled", False),
         tags=tuple(sorted((tag["Key"], tag["Value"]) for tag in tags if not tag["Key"].startswith("aws:"))),
         kms_key_arn=sse.get("KMSMasterKeyArn") if sse.get("Status") in {"ENABLED", "ENABLING", "UPDATING"} else None,
@@ -176,7 +177,7 @@ def without(spec: TableSpec, names: Collection[str]) -> TableSpec:
         global_indexes=(),
         vector_indexes=(),
         vector_definitions=(),
-        table_class="STANDARD",
+        table_class=STANDARD,
         deletion_protection=False,
         tags=(),
     )
@@ -227,10 +228,12 @@ def create_arguments(spec: TableSpec, name: str) -> dict[str, Any]:
         "AttributeDefinitions": attribute_definitions(spec),
         "KeySchema": _as_key_schema(spec.key_schema),
         "BillingMode": spec.billing_mode,
-        "TableClass": spec.table_class,
         "DeletionProtectionEnabled": spec.deletion_protection,
         "SSESpecification": {"Enabled": True, "SSEType": "KMS"},
     }
+    if spec.table_class != STANDARD:
+        # Where it is named, DescribeTable names it too, and the clone's would differ from the source's.
+        arguments["TableClass"] = spec.table_class
     if spec.kms_key_arn:
         arguments["SSESpecification"]["KMSMasterKeyId"] = spec.kms_key_arn
     arguments |= _as_throughput(spec.provisioned, spec.on_demand)

@@ -14,6 +14,7 @@ from unittest import mock
 
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from botocore.loaders import create_loader
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
@@ -30,26 +31,33 @@ def numbered(first: int, last: int, **attributes: Mapping[str, Any]) -> list[dic
     return [{"id": {"S": str(number)}, **attributes} for number in range(first, last + 1)]
 
 
+# A client's models are read and parsed anew for each session, which takes most of a module's time.
+_MODELS = create_loader()
+
+
+@contextlib.contextmanager
+def _as_module(emulator: Endpoint, arguments: Mapping[str, Any]) -> Iterator[None]:
+    """Make this process what Ansible starts for a module."""
+    with (
+        mock.patch.dict(os.environ, emulator.environment(), clear=True),
+        mock.patch("botocore.session.create_loader", return_value=_MODELS),
+        patch_module_args(dict(arguments)),
+    ):
+        yield
+
+
 @contextlib.contextmanager
 def in_process(emulator: Endpoint, options: Mapping[str, Any], check: bool = False) -> Iterator[AnsibleAWSModule]:
     """A module with these options, for the emulator, to call a use case with."""
     kinds = {name: {"type": "str" if value is None else type(value).__name__} for name, value in options.items()}
-    with (
-        mock.patch.dict(os.environ, emulator.environment(), clear=True),
-        patch_module_args(dict(options) | {"_ansible_check_mode": check}),
-    ):
+    with _as_module(emulator, {**options, "_ansible_check_mode": check}):
         yield AnsibleAWSModule(argument_spec=kinds, supports_check_mode=True)
 
 
 def called(emulator: Endpoint, main: Callable[[], None], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Run a module's main function for the emulator, and return the module's result, failed or not."""
     output = io.StringIO()
-    with (
-        mock.patch.dict(os.environ, emulator.environment(), clear=True),
-        patch_module_args(dict(arguments)),
-        contextlib.redirect_stdout(output),
-        contextlib.suppress(SystemExit),
-    ):
+    with _as_module(emulator, arguments), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
         main()
     result: dict[str, Any] = json.loads(output.getvalue().splitlines()[-1])
     assert "exception" not in result, result

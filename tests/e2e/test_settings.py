@@ -36,7 +36,6 @@ MUST_DIFFER = {
     "TimeToLive.AttributeName",
     "TimeToLive.TimeToLiveStatus",
     # When a setting was made, and what AWS calls that.
-    "Table.TableClassSummary",
     "Table.TableClassSummary.LastUpdateDateTime",
     "Recovery.PointInTimeRecoveryDescription.EarliestRestorableDateTime",
     "Recovery.PointInTimeRecoveryDescription.LatestRestorableDateTime",
@@ -116,6 +115,7 @@ class Carried:
 
         wait_until(lambda: not status().endswith("_IN_PROGRESS"))
         assert status() == "CREATE_COMPLETE", formation.describe_stack_events(StackName=table)["StackEvents"]
+        wait_until(lambda: {each["DestinationStatus"] for each in self.maker.told(table)["Kinesis"]} <= {"ACTIVE"})
         return table
 
 

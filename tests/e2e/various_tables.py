@@ -312,7 +312,7 @@ class Maker:
         indexes = [each["IndexName"] for each in described.get("GlobalSecondaryIndexes", [])]
         found = {
             "Table": described,
-            "Tags": self.dynamodb.list_tags_of_resource(ResourceArn=described["TableArn"])["Tags"],
+            "Tags": self._tags(described["TableArn"]),
             "Recovery": self.dynamodb.describe_continuous_backups(**about)["ContinuousBackupsDescription"],
             "TimeToLive": self.dynamodb.describe_time_to_live(**about)["TimeToLiveDescription"],
             "Kinesis": self.dynamodb.describe_kinesis_streaming_destination(**about)["KinesisDataStreamDestinations"],
@@ -326,6 +326,11 @@ class Maker:
             "Scaling": self._scaling(table),
         }
         return {name: _plain(value) for name, value in found.items()}
+
+    def _tags(self, arn: str) -> list[dict[str, str]]:
+        """Return all tags but those that AWS itself puts on, as on a stack's table."""
+        tags = self.dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"]
+        return [tag for tag in tags if not tag["Key"].startswith("aws:")]
 
     def _policy(self, arn: str) -> Any:
         try:

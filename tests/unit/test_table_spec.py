@@ -72,7 +72,6 @@ def test_create_arguments_carry_everything_that_create_table_takes() -> None:
         "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}],
         "BillingMode": "PROVISIONED",
         "ProvisionedThroughput": {"ReadCapacityUnits": 3, "WriteCapacityUnits": 4},
-        "TableClass": "STANDARD",
         "DeletionProtectionEnabled": False,
         "SSESpecification": {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY},
         "LocalSecondaryIndexes": [
