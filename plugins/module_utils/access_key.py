@@ -122,8 +122,8 @@ def _users(migration: Migration, principals: dict[Side, Principal]) -> Iterable[
     for direction in Direction:
         # Where the tables are in different accounts, a function uses the clone by a role of the clone's account.
         side = Side.TARGET if migration.crosses_accounts else home_of(direction)
-        suffix = "-access" if migration.crosses_accounts and direction is Direction.FORWARD else ""
-        role = f"{replication_names(migration.source_arn, direction).role}{suffix}"
+        names = replication_names(migration.source_arn, direction)
+        role = names.access_role if migration.crosses_accounts and direction is Direction.FORWARD else names.role
         stage = "seed" if direction is Direction.FORWARD else "cutover"
         arn = f"{migration.home(side, 'iam', account_only=True)}role/{role}"
         yield _User(arn, "function", stage, KEY_ACTIONS, simulated=False)

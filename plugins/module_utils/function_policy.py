@@ -37,12 +37,12 @@ def function_policies(migration: Migration, streams: Mapping[Side, tuple[str, st
     found = []
     for direction in Direction:
         origin = home_of(direction)
-        name = replication_names(migration.source_arn, direction).role
-        role = f"{migration.home(origin, 'iam', account_only=True)}role/{name}"
+        names = replication_names(migration.source_arn, direction)
+        role = f"{migration.home(origin, 'iam', account_only=True)}role/{names.role}"
         stream, view_type = streams.get(origin, (f"{migration.table_arn(origin)}/stream/*", "NEW_AND_OLD_IMAGES"))
         found.append(_policy(direction, role, _own(migration, direction, stream, view_type)))
         if migration.crosses_accounts:
-            access = f"{migration.home(origin.other, 'iam', account_only=True)}role/{name}-access"
+            access = f"{migration.home(origin.other, 'iam', account_only=True)}role/{names.access_role}"
             found.append(_policy(direction, access, _in_the_other_account(migration, direction)))
     return found
 
@@ -67,7 +67,7 @@ def _own(migration: Migration, direction: Direction, stream: str, view_type: str
     if not migration.crosses_accounts or origin is Side.SOURCE:
         yield _gate(migration, direction)
     if migration.crosses_accounts:
-        access = f"{migration.home(origin.other, 'iam', account_only=True)}role/{names.role}-access"
+        access = f"{migration.home(origin.other, 'iam', account_only=True)}role/{names.access_role}"
         yield _grant("WriteTheDestinationInItsAccount", ["sts:AssumeRole"], access)
         yield from _keys(migration, [origin])
     else:

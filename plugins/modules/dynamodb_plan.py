@@ -320,7 +320,7 @@ plan:
       description:
         - The seed's size and duration (items, bytes, write_units, read_units, seconds, limited_by, and parts, what is
           written of the table and of each index).
-        - RV(plan.estimate.items) and RV(plan.estimate.bytes) are DescribeTable's, which are up to six hours old.
+        - Its items and bytes are those of DescribeTable, which are up to six hours old.
       type: dict
       returned: always
     deadline:

@@ -54,25 +54,26 @@ class Operator(Caller):
 class Session(Caller):
     """A session of a role."""
 
-    def __init__(self, emulator: Emulator, role: str, credentials: Mapping[str, str]) -> None:
+    def __init__(self, emulator: Emulator, role_arn: str, credentials: Mapping[str, str]) -> None:
         super().__init__(emulator, credentials)
         self._iam = emulator.client("iam")
-        self._role = role
+        self.role_arn = role_arn
 
     def may(self, documents: Iterable[Document]) -> None:
         """Allow this, and nothing else from now on."""
-        _let_role(self._iam, self._role, documents)
+        _let_role(self._iam, self.role_arn.rpartition("/")[2], documents)
 
 
 def session_of(emulator: Emulator, role: str, documents: Iterable[Document]) -> Session:
     """A session of a new role whose ARN has a path."""
     iam = emulator.client("iam")
-    arn = iam.create_role(RoleName=role, Path="/operators/", AssumeRolePolicyDocument=json.dumps(_trust(ACCOUNT)))
+    trusting = json.dumps(_trust(ACCOUNT))
+    arn = iam.create_role(RoleName=role, Path="/operators/", AssumeRolePolicyDocument=trusting)["Role"]["Arn"]
     _let_role(iam, role, documents)
-    answer = emulator.client("sts").assume_role(RoleArn=arn["Role"]["Arn"], RoleSessionName="session")["Credentials"]
+    answer = emulator.client("sts").assume_role(RoleArn=arn, RoleSessionName="session")["Credentials"]
     return Session(
         emulator,
-        role,
+        arn,
         {
             "AWS_ACCESS_KEY_ID": answer["AccessKeyId"],
             "AWS_SECRET_ACCESS_KEY": answer["SecretAccessKey"],

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.e2e.live_table import Writer, contents, create_table, describe, item, resources
-from tests.e2e.playbook import Run, migrate, refused
+from tests.e2e.playbook import Run, migrate, module, refused
 from tests.e2e.replicator_harness import wait_for
 from tests.emulator import Emulator
 from tests.emulator.environment import ACCOUNT, OTHER_ACCOUNT, OTHER_REGION, REGION, Endpoint
@@ -140,16 +140,18 @@ def test_into_another_account_and_region(quick: Emulator, name: str) -> None:
 def test_into_another_region_under_the_same_name(quick: Emulator, name: str) -> None:
     there = quick.elsewhere(region=OTHER_REGION)
     journey = Journey(quick, there, name, "-e", f"target_region={OTHER_REGION}", "-e", f"target_table={name}")
+    place = {"source": name, "target": name, "target_region": OTHER_REGION}
     with Follower(journey) as writer:
         assert journey.run().succeeded().changed
         refusal = refused(quick, "dynamodb_plan", source=name, target=f"{name}-encrypted")
         assert f"is being migrated to {name} in Region {OTHER_REGION}" in refusal
-        assert f"{name} -> {name} in Region {OTHER_REGION}: verify clean" in journey.run("--tags", "status").output
+        status = module(quick, "dynamodb_migration_info", **place)
+        assert f"{name} -> {name} in Region {OTHER_REGION}: verify clean" in status["summary"][0]
+        assert f"-e target_table={name} -e target_region={OTHER_REGION} --tags cutover" in status["next_command"]
 
         assert journey.run("--tags", "cutover").succeeded().changed
         written = writer.writes
         wait_for("the writer to write to the new table", lambda: writer.writes > written + 20)
-        assert journey.run("--tags", "cutover").succeeded().changed == 0
         assert json.loads(journey.address.read_text()) == [name, OTHER_REGION, ACCOUNT]
 
         assert journey.run("--tags", "rollback").succeeded().changed
@@ -157,12 +159,18 @@ def test_into_another_region_under_the_same_name(quick: Emulator, name: str) -> 
         writer.stop()
         wait_for("replication to catch up", lambda: contents(quick, name) == contents(there, name))
     writer.assert_kept(quick, name)
-    preview = journey.run("--tags", "abandon", "-e", f"confirm={name}", "--check").succeeded()
-    assert f"table {name} in Region {OTHER_REGION}" in preview.output
+    doomed = module(quick, "dynamodb_retire", True, **place, state="ready", remove="target", confirm=name)["msg"]
+    for clue in (f"table {name}", f"function {_function(there)}"):
+        assert f"{clue} in Region {OTHER_REGION}" in doomed
     assert journey.run("--tags", "abandon", "-e", f"confirm={name}").succeeded().changed
     writer.assert_kept(quick, name)
-    assert left(quick) == {"tables": [name, JOURNAL]}
+    assert left(quick) == {"tables": sorted([name, JOURNAL])}
     assert left(there) == {}
+
+
+def _function(place: Endpoint) -> str:
+    (function,) = place.client("lambda").list_functions()["Functions"]
+    return str(function["FunctionName"])
 
 
 def access_roles(place: Endpoint) -> dict[str, list[str]]:
