@@ -247,10 +247,13 @@ class Outcome:
 def _result(clone: Clone, outcome: Outcome) -> dict[str, Any]:
     decision, module = outcome.decision, clone.module
     if decision.differences:
-        why = "; applications use it, so it is left as it is" if clone.in_use else ""
-        module.warn(
-            f"Table {clone.name} exists already and differs from what is wanted in: {named(decision.differences)}{why}."
-        )
+        what = "The option state (playbook: clone_state) present corrects what can be corrected in place."
+        if clone.in_use:
+            what = "Applications use it, so it is left as it is."
+        elif module.params["state"] == "present":
+            what = "That can't be corrected in place; differences says why."
+        names = named(decision.differences)
+        module.warn(f"Table {clone.name} exists already and differs from what is wanted in: {names}. {what}")
     result: dict[str, Any] = {
         "changed": outcome.created or decision.changes,
         "table": outcome.final.readable() | {"name": clone.name, "arn": clone.carriage.passage.target_arn},

@@ -81,7 +81,9 @@ def decide(wanted: TableSettings, actual: TableSettings, standing: Standing) -> 
     about: dict[str, list[dict[str, Any]]] = {_SET: [], _DEFER: [], _TELL: differences}
     for name, value in wanted.later.items():
         if name in changed:
-            fate = _fate(name, standing)
+            # What the source does not use and the clone does, somebody has set there.
+            first = standing.pending(name) and value != BY_NAME[name].off
+            fate = _fate(name, standing, first)
             difference = {"setting": name, "wanted": value, "actual": actual.later[name]}
             about[fate].append(difference | _reason(name, standing) if fate == _TELL else difference)
     due = {name for name in wanted.later if standing.pending(name) and standing.ready_for(name)}
@@ -95,11 +97,14 @@ def decide(wanted: TableSettings, actual: TableSettings, standing: Standing) -> 
 _SET, _DEFER, _TELL = "set", "defer", "tell"
 
 
-def _fate(name: str, standing: Standing) -> str:
-    """Return what becomes of a setting that the clone has otherwise than wanted."""
+def _fate(name: str, standing: Standing, first: bool) -> str:
+    """Return what becomes of a setting that the clone has otherwise than wanted.
+
+    :param first: the clone is yet to be given it.
+    """
     if standing.in_use or BY_NAME[name].until is Until.CUTOVER:
         return _TELL
-    if standing.pending(name) or standing.corrects:
+    if first or standing.corrects:
         return _SET if standing.ready_for(name) else _DEFER
     return _TELL
 

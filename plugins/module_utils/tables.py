@@ -65,7 +65,8 @@ def wait_for_active(dynamodb: Client, table: str, timeout: float) -> Description
     def active() -> Description | None:
         description = get_table(dynamodb, table)
         states = [description["TableStatus"]]
-        states += [index.get("IndexStatus", "ACTIVE") for index in description.get("GlobalSecondaryIndexes", [])]
+        for kind in ("GlobalSecondaryIndexes", "VectorIndexes"):
+            states += [index.get("IndexStatus", "ACTIVE") for index in description.get(kind, [])]
         return description if set(states) == {"ACTIVE"} else None
 
     answer: Description = wait_until(f"table {table} to become ACTIVE", active, timeout)

@@ -89,6 +89,6 @@ def test_every_setting_arrives_and_is_left_alone_once_it_is_in_use(no_aws_config
         )
         before = maker.told(clone)
         left = run("--tags", "clone", "-e", "clone_state=present")
-        assert "differs from what is wanted in: tags; applications use it" in " ".join(left.output.split())
+        assert "differs from what is wanted in: tags. Applications use it" in " ".join(left.output.split())
         assert maker.told(clone) == before
         assert '"search"' in template.read_text()

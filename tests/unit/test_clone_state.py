@@ -83,6 +83,13 @@ def test_what_somebody_changed_since_is_told_and_not_set_again() -> None:
     assert told(decision) == AT_SEED | {"point_in_time_recovery"}
 
 
+def test_what_only_the_clone_has_somebody_has_set_there() -> None:
+    decision = decided(replace(NEW, copied=True), {**NONE, "kinesis_destination": {"arn": "MILLISECOND"}})
+
+    assert "kinesis_destination" not in decision.later
+    assert told(decision) == {"kinesis_destination"}
+
+
 def test_a_table_that_was_there_before_is_only_told_about() -> None:
     decision = decided(Standing(ours=False, copied=True))
 
