@@ -47,7 +47,7 @@ class Ending:
             "target": self.target,
             "target_table_id": cloud.describe(self.target)["TableId"],
         }
-        self.journal.put("stage#clone", ids | {"created": True})
+        self.journal.put("stage#clone", ids | {"created": True, "target_arn": cloud.describe(self.target)["TableArn"]})
         self.journal.put("stage#seed", ids | {"state": "complete", "owner": "", "heartbeat": 7})
         self.own_stream("stage#stream", self.source)
         if remove == "source":
