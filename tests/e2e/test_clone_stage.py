@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.playbook import Run, migrate
-from tests.e2e.various_tables import Maker, Various, renamed, unlike
+from tests.e2e.various_tables import OWN, Maker, Various, renamed, unlike
 from tests.emulator import Emulator, Settings
 
 TRACKING = {
@@ -54,7 +54,6 @@ TAKEN_OVER = {
     "TimeToLive.AttributeName",
     "TimeToLive.TimeToLiveStatus",
 }
-OWN = ("Id", "ARN", "Arn", "AlarmName", "Time", "DateTime", "RevisionId")
 
 
 def changed(before: Any, after: Any) -> set[str]:
