@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 
 class Verdict(StrEnum):
@@ -104,7 +104,7 @@ def rule(policy: str, use: Use) -> Ruling:
 _ACCOUNT = "account"
 
 # True, false, or None where this can't be known.
-Truth = bool | None
+Truth: TypeAlias = "bool | None"
 
 
 @dataclass(frozen=True)

@@ -202,7 +202,8 @@ def _mappings(name: str, arn: str, of_functions: bool) -> Callable[[Migration, D
             function = replication_names(migration.source_arn, direction).function
             by_side.setdefault(side, []).append(f"{migration.home(side, 'lambda')}function:{function}")
         if len({(*migration.place(side), migration.principal(side)) for side in by_side}) == 1:
-            by_side = {next(iter(by_side)): [function for each in by_side.values() for function in each]}
+            first, *_others = by_side
+            by_side = {first: [function for each in by_side.values() for function in each]}
         for side, functions in by_side.items():
             condition = Condition("ArnEquals", "lambda:FunctionArn", tuple(functions))
             arns = (arn or f"{migration.home(side, 'lambda')}event-source-mapping:*",)

@@ -80,11 +80,11 @@ def principal_of(sts: Client, iam: Client) -> Principal:
 
 def _role_of(iam: Client, caller: str, session: re.Match[str]) -> Principal:
     """A session's name lacks the role's path."""
+    plain = f"arn:{session['partition']}:iam::{session['account']}:role/{session['role']}"
     try:
         with doing(f"describe the role {session['role']}"):
             return Principal(caller, str(iam.get_role(RoleName=session["role"])["Role"]["Arn"]))
     except SealiftError as error:
-        plain = f"arn:{session['partition']}:iam::{session['account']}:role/{session['role']}"
         if error.code not in ACCESS_DENIED:
             return Principal(caller, None, str(error))
     # Without a path, as most roles are; with one, IAM will know no such role.

@@ -87,6 +87,7 @@ class Demo:
         self._arguments = arguments
         self._dynamodb = emulator.client("dynamodb")
         self._stages: list[Stage] = []
+        self._measured: dict[str, float] = {}
 
     def run(self) -> Outcome:
         key_arn = self._prepare()
@@ -102,6 +103,7 @@ class Demo:
             encryption=self._encryption(),
             key_arn=key_arn,
             policy_delay=_SETTINGS.policy_delay_seconds,
+            measured=self._measured,
             lost=losses(self._dynamodb, TARGET, report),
             left=self._left(before),
         )
@@ -113,7 +115,8 @@ class Demo:
             f"items, an SSM parameter {POINTER} that names it, a KMS key {ALIAS}"
         )
         users.create_table(self._dynamodb)
-        users.load(self._dynamodb, self._arguments.items, self._arguments.seed)
+        written = users.load(self._dynamodb, self._arguments.items, self._arguments.seed)
+        self._measured = {"write": written, "read": users.scan_units(self._dynamodb)}
         self.emulator.client("ssm").put_parameter(Name=POINTER, Value=users.TABLE, Type="String")
         kms = self.emulator.client("kms")
         key_arn: str = kms.create_key(Description="Encrypts the users")["KeyMetadata"]["Arn"]
@@ -124,6 +127,8 @@ class Demo:
         rate, seed = self._arguments.rate, self._arguments.seed
         # A fifth of the application's keys does not exist at first.
         keys = self._arguments.items * 6 // 5
+        # Nobody writes yet, so what it expects can be measured.
+        self._play("-e", f"kms_key={ALIAS}", tag="plan")
         with Application(self.emulator, POINTER, keys=keys, rate=rate, seed=seed, threads=_THREADS) as application:
 
             def write_on() -> None:

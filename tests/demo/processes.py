@@ -78,11 +78,12 @@ def run_playbook(emulator: Emulator, *arguments: str, tag: str = "") -> list[Sta
 
 def _stages(notes: list[dict[str, Any]], tag: str) -> list[Stage]:
     """Return what the callback has noted: beginnings, the end, and what a move reports."""
+    units = {note["of"]: note["units"] for note in notes if "units" in note}
     beginnings = [note for note in notes if "stage" in note]
     if tag:
         refused = [note["refused"] for note in notes if "refused" in note]
-        return [Stage(tag, beginnings[0]["at"], beginnings[-1]["at"], refused[-1] if refused else None)]
-    units = {note["of"]: note["units"] for note in notes if "units" in note}
+        ended = refused[-1] if refused else None
+        return [Stage(tag, beginnings[0]["at"], beginnings[-1]["at"], ended, units.get(tag))]
     return [
         Stage(note["stage"], note["at"], following["at"], units=units.get(note["stage"]))
         for note, following in itertools.pairwise(beginnings)

@@ -32,6 +32,7 @@ class Outcome:
 
     :param comparison: of the two tables, before the old one was deleted.
     :param lost: how the new table differs from the ledger.
+    :param measured: read and write units of the table's items, as they were when the first plan was made.
     :param policy_delay: how many seconds late a table's policy takes effect.
     """
 
@@ -42,16 +43,17 @@ class Outcome:
     encryption: Encryption
     key_arn: str
     policy_delay: float
+    measured: dict[str, float]
     lost: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
-    def _units(self, stage: str) -> dict[str, float]:
-        return next(each.units for each in self.stages if each.name == stage and each.units)
+    @property
+    def planned(self) -> dict[str, float]:
+        """The units that the first plan expects, of a table that nobody wrote to meanwhile."""
+        return next(stage.units for stage in self.stages if stage.name == "plan" and stage.units)
 
     def _off(self, kind: str) -> float:
-        """Return how far the plan's units are off, for each item: applications go on writing after the plan."""
-        expected, measured = self._units("plan"), self._units("seed")
-        return (expected[kind] / expected["items"]) / (measured[kind] / measured["items"]) - 1
+        return self.planned[kind] / self.measured[kind] - 1
 
     def failures(self) -> list[str]:
         """Return what was not as it must be."""
@@ -82,8 +84,10 @@ class Outcome:
             f"  {name:<12}{seconds:>9.1f}{writes:>20,}" for name, seconds, writes in rows
         ]
 
-    def _taken(self, stage: Stage) -> int:
-        return self.report.between(stage.begin, stage.end)
+    def _taken(self, stage: Stage, since: float | None = None) -> int:
+        """Return how many writes were acknowledged during a stage, or before it since a moment."""
+        begin, end = (stage.begin, stage.end) if since is None else (since, stage.begin)
+        return self.report.between(begin, end)
 
     def _move_lines(self) -> list[str]:
         moves = [stage for stage in self.stages if stage.refused is not None]
@@ -100,16 +104,17 @@ class Outcome:
         return f"  {move.name:<20}{move.refused:>14.1f} s{seen[0]:>15.1f} s{seen[1]:>16.1f} s"
 
     def _unit_lines(self) -> list[str]:
-        expected, measured = self._units("plan"), self._units("seed")
-        items = f"  {'items':<20}{expected['items']:>16,.0f}{measured['items']:>17,.0f}"
-        return [
-            f"  {'units of the copy':<20}{'the plan says':>16}{'the seed took':>17}{'off, an item':>18}",
-            *(
-                f"  {kind:<20}{expected[kind]:>16,.0f}{measured[kind]:>17,.0f}{self._off(kind):>+17.1%} "
-                for kind in _BOUNDS
-            ),
-            items,
+        rows = [
+            f"  {kind:<20}{self.planned[kind]:>16,.0f}{self.measured[kind]:>17,.0f}{self._off(kind):>+17.1%}"
+            for kind in _BOUNDS
         ]
+        seeds = [
+            f"  the seed, {self._taken(stage, since=self.stages[0].end):,} writes later: {stage.units['write']:,.0f} "
+            f"write and {stage.units['read']:,.0f} read units, for {stage.units['items']:,.0f} items"
+            for stage in self.stages
+            if stage.name == "seed" and stage.units
+        ]
+        return [f"  {'units of a copy':<20}{'the plan says':>16}{'measured':>17}{'off':>17}", *rows, *seeds]
 
     def _fact_lines(self) -> list[str]:
         comparison, report = self.comparison, self.report

@@ -28,14 +28,26 @@ def create_table(dynamodb: Any) -> None:
     dynamodb.get_waiter("table_exists").wait(TableName=TABLE, WaiterConfig={"Delay": 1})
 
 
-def load(dynamodb: Any, count: int, seed: int) -> None:
-    """Write the table's first items."""
+def load(dynamodb: Any, count: int, seed: int) -> float:
+    """Write the table's first items, and return the write units that it took."""
     random = Random(seed)
     items = (user(random, number, large=number % _LARGE_EVERY == 0) for number in range(count))
+    units = 0.0
     while batch := list(itertools.islice(items, 25)):
         requests = {TABLE: [{"PutRequest": {"Item": item}} for item in batch]}
         while requests:
-            requests = dynamodb.batch_write_item(RequestItems=requests)["UnprocessedItems"]
+            answer = dynamodb.batch_write_item(RequestItems=requests, ReturnConsumedCapacity="TOTAL")
+            requests = answer["UnprocessedItems"]
+            units += sum(each["CapacityUnits"] for each in answer["ConsumedCapacity"])
+    return units
+
+
+def scan_units(dynamodb: Any) -> float:
+    """Return the read units of reading the whole table, strongly consistent."""
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=TABLE, ConsistentRead=True, ReturnConsumedCapacity="TOTAL", Select="COUNT"
+    )
+    return float(sum(page["ConsumedCapacity"]["CapacityUnits"] for page in pages))
 
 
 def key(number: int) -> Item:

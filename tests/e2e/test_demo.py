@@ -52,7 +52,12 @@ def dynamodb(emulator: Emulator) -> Any:
 
 def outcome(comparison: Comparison, key_arn: str = KEY_ARN, **found: Any) -> Outcome:
     return Outcome(
-        stages=[Stage("seed", 1.0, 3.0), Stage("cutover", 3.0, 9.0, 4.2)],
+        stages=[
+            Stage("plan", 0.0, 1.0, units=found.pop("planned", {"read": 97, "write": 203, "items": 90})),
+            Stage("seed", 1.0, 3.0, units={"read": 100, "write": 230, "items": 99}),
+            Stage("cutover", 3.0, 9.0, 4.2),
+        ],
+        measured={"read": 100, "write": 200},
         rate=100,
         report=Report(
             kinds={"puts": 2},
@@ -229,3 +234,14 @@ def assert_nothing_left(folder: Path) -> None:
     # A killed process is still there for a moment.
     wait_until(lambda: not processes_of(folder))
     assert list(folder.iterdir()) == []
+
+
+def test_a_plan_that_is_off_fails() -> None:
+    found = outcome(Comparison(1, 1), planned={"read": 106, "write": 195, "items": 90})
+
+    assert found.failures() == [
+        "The plan's write units were more than 2% off.",
+        "The plan's read units were more than 5% off.",
+    ]
+    assert re.search(r"write +195 +200 +-2\.5%\n", found.text())
+    assert "the seed, 0 writes later: 230 write and 100 read units, for 99 items" in found.text()

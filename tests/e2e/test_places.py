@@ -140,7 +140,7 @@ def test_into_another_account_and_region(quick: Emulator, name: str) -> None:
 def test_into_another_region_under_the_same_name(quick: Emulator, name: str) -> None:
     there = quick.elsewhere(region=OTHER_REGION)
     journey = Journey(quick, there, name, "-e", f"target_region={OTHER_REGION}", "-e", f"target_table={name}")
-    place = {"source": name, "target": name, "target_region": OTHER_REGION}
+    place: dict[str, Any] = {"source": name, "target": name, "target_region": OTHER_REGION}
     with Follower(journey) as writer:
         assert journey.run().succeeded().changed
         refusal = refused(quick, "dynamodb_plan", source=name, target=f"{name}-encrypted")

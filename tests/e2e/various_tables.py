@@ -23,11 +23,13 @@ PROVISIONED = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": {"ReadCapa
 TYPES = {"id": "S", "at": "N", "owner": "S", "state": "N", "hash": "B", "zone": "S", "kind": "S"}
 
 
-def index(name: str, *keys: str, projection: Mapping[str, Any] = ALL, ranges: int = 0, **more: Any) -> Described:
+def index(
+    name: str, *keys: str, projection: Mapping[str, Any] | None = None, ranges: int = 0, **more: Any
+) -> Described:
     """An index by some attributes, the last of which are sort keys."""
     kinds = ["HASH"] * (len(keys) - ranges) + ["RANGE"] * ranges
     schema = [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, kinds, strict=True)]
-    return {"IndexName": name, "KeySchema": schema, "Projection": dict(projection), **more}
+    return {"IndexName": name, "KeySchema": schema, "Projection": dict(projection or ALL), **more}
 
 
 def units(read: int, write: int) -> Described:

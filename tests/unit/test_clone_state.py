@@ -32,8 +32,9 @@ NEW = Standing(ours=True)
 AT_SEED = {"contributor_insights", "autoscaling"}
 
 
-def decided(standing: Standing, actual: dict[str, Any] = NONE, spec: Any = SPEC) -> Decision:
-    return decide(TableSettings(SPEC, WANTED), TableSettings(spec, actual), standing)
+def decided(standing: Standing, actual: dict[str, Any] | None = None, spec: Any = SPEC) -> Decision:
+    later = NONE if actual is None else actual
+    return decide(TableSettings(SPEC, WANTED), TableSettings(spec, later), standing)
 
 
 def told(decision: Decision) -> set[str]:

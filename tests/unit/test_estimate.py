@@ -145,7 +145,7 @@ def test_a_complete_sample_is_the_truth_whatever_describetable_says() -> None:
 
 def test_a_sample_of_mixed_sizes_is_worth_more_than_the_average() -> None:
     chance = random.Random(1)
-    sizes = [9000 if chance.random() < 0.1 else 150 for _ in range(50_000)]
+    sizes = [9000 if chance.random() < 0.1 else 150 for _unused in range(50_000)]
     units = sum(-(-size // 1024) for size in sizes)
     source = described(len(sizes), sum(sizes))
     wanted = spec_of(source, ())
@@ -162,7 +162,7 @@ def test_a_sample_of_mixed_sizes_is_worth_more_than_the_average() -> None:
 def test_an_average_that_the_sample_cannot_come_from_is_not_believed() -> None:
     """AWS may count in something that is no item's, or have counted hours ago."""
     chance = random.Random(1)
-    sizes = [chance.randint(500, 1500) for _ in range(2000)]
+    sizes = [chance.randint(500, 1500) for _unused in range(2000)]
     source = described(1_000_000, 1_000_000 * 1600)
 
     part = parts_of(source, spec_of(source, ()), Sample(sizes, {}))[0]

@@ -172,7 +172,7 @@ def _leading_keys(data: Mapping[str, Any]) -> Iterator[str]:
         key = record.get("pk_name")
         for item in items:
             if key in item:
-                yield str(next(iter(item[key].values())))
+                yield from map(str, item[key].values())
 
 
 def _named_items(data: Mapping[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
