@@ -48,7 +48,11 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.target_checks imp
     made_by_us,
     refuse_unfit_target,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.template import template_of, write_template
+from ansible_collections.sealift.dynamodb.plugins.module_utils.template import (
+    refuse_unwritable,
+    template_of,
+    write_template,
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ class Clone:
 
 def manage_clone(module: AnsibleAWSModule) -> dict[str, Any]:
     """Create the clone, complete it or compare it, and return it."""
+    refuse_unwritable(module)
     clone = _look(module)
     if module.params["after_seed"]:
         _refuse_early(clone)

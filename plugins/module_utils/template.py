@@ -106,36 +106,44 @@ def _free(logical_id: str, taken: dict[str, Resource]) -> str:
     return candidate
 
 
+def refuse_unwritable(module: AnsibleAWSModule) -> None:
+    """Refuse a file for the template that can't be written, before anything is changed."""
+    if not module.params["template_path"]:
+        return
+    path = _path(module)
+    causes = {
+        "there is no such folder": not path.parent.is_dir(),
+        "it is a folder": path.is_dir(),
+        "its folder can't be written to": not os.access(path.parent, os.W_OK),
+        "there is no PyYAML here; name a file that ends in .json, or install it": path.suffix != ".json"
+        and not HAS_YAML,
+    }
+    for cause, holds in causes.items():
+        if holds:
+            raise SealiftError(
+                f"The template of the clone can't be written to {path}: {cause}. Nothing was changed. Name another "
+                "file (option and playbook: template_path) and run the same command again."
+            )
+
+
+def _path(module: AnsibleAWSModule) -> Path:
+    return Path(module.params["template_path"]).expanduser()
+
+
 def write_template(module: AnsibleAWSModule, template: dict[str, Any]) -> dict[str, Any]:
     """Write the template to the path that the user asked for, as JSON or YAML by its ending, unless it is there."""
-    path = Path(module.params["template_path"]).expanduser()
+    path = _path(module)
     text = _text(template, path)
-    try:
-        before = path.read_text(encoding="utf-8") if path.exists() else None
-        if text != before and not module.check_mode:
-            _replace(module, path, text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SealiftError(
-            f"The template of the clone can't be written to {path}: {error}. All else that was to be done is. Name "
-            "another file (option template_path) and run the same command again."
-        ) from error
-    return {"template_path": str(path), "template_changed": text != before}
+    changed = not path.exists() or path.read_bytes() != text.encode()
+    if changed and not module.check_mode:
+        handle, temporary = tempfile.mkstemp(dir=module.tmpdir)
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode())
+        module.atomic_move(temporary, str(path))
+    return {"template_path": str(path), "template_changed": changed}
 
 
 def _text(template: dict[str, Any], path: Path) -> str:
     if path.suffix == ".json":
         return json.dumps(template, indent=2) + "\n"
-    if not HAS_YAML:
-        raise SealiftError(
-            f"The template of the clone can't be written to {path}: there is no PyYAML here. All else that was to be "
-            "done is. Install it, or name a file that ends in .json (option template_path), and run the same command "
-            "again."
-        )
     return str(yaml_dump(template, sort_keys=False, default_flow_style=False, allow_unicode=True, width=100))
-
-
-def _replace(module: AnsibleAWSModule, path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=module.tmpdir, text=True)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    module.atomic_move(temporary, str(path))

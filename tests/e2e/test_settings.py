@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 from cfnlint.api import ManualArgs, lint
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import raise_fence
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.policy import SID
 from ansible_collections.sealift.dynamodb.plugins.modules import dynamodb_encrypted_clone, dynamodb_stream
 from tests.e2e.deployment import called
-from tests.e2e.various_tables import Maker, Various, renamed, unlike, various
+from tests.e2e.various_tables import OWN, Maker, Various, renamed, unlike, various
 from tests.emulator import Emulator, Settings
 from tests.emulator.aws import wait_until
 
@@ -154,9 +156,103 @@ def test_a_clone_differs_from_its_source_only_where_it_must(
     assert lint(template, config=ManualArgs(regions=[hurried.region])) == []
     stacked = table.told(table.stacked(template))
     assert set(unlike(clone, stacked)) - MADE_BY_STACK == set()
-    assert stacked["TimeToLive"] == source["TimeToLive"]
+    assert stacked["TimeToLive"].get("AttributeName") == table.various.expires
     own_stream = "StreamSpecification" in table.various.creation
     assert ("StreamSpecification" in stacked["Table"]) is own_stream
+
+
+def _change_scaling(table: Carried) -> None:
+    scaling, about = table.maker.scaling, {"ServiceNamespace": "dynamodb"}
+    reads, writes = ({"ScalableDimension": f"dynamodb:table:{units}CapacityUnits"} for units in ("Read", "Write"))
+    resource = {"ResourceId": f"table/{table.clone}"}
+    steps = {"AdjustmentType": "ExactCapacity", "StepAdjustments": [{"ScalingAdjustment": 1}]}
+    scaling.deregister_scalable_target(**about, **resource, **reads)
+    scaling.register_scalable_target(**about, **resource, **writes, MaxCapacity=51)
+    scaling.delete_scaling_policy(**about, **resource, **writes, PolicyName="steps")
+    scaling.put_scaling_policy(**about, **resource, **writes, PolicyName="more", StepScalingPolicyConfiguration=steps)
+    scaling.put_scheduled_action(**about, **resource, **writes, ScheduledActionName="more", Schedule="rate(2 days)")
+
+
+def _change_streams(table: Carried) -> None:
+    dynamodb, about = table.maker.dynamodb, {"TableName": table.clone}
+    (destination,) = table.maker.told(table.clone)["Kinesis"]
+    dynamodb.update_kinesis_streaming_destination(
+        **about,
+        StreamArn=destination["StreamArn"],
+        UpdateKinesisStreamingConfiguration={"ApproximateCreationDateTimePrecision": "MILLISECOND"},
+    )
+    dynamodb.update_contributor_insights(**about, ContributorInsightsAction="DISABLE")
+    wait_until(lambda: {each["DestinationStatus"] for each in table.maker.told(table.clone)["Kinesis"]} == {"ACTIVE"})
+
+
+def _change_policy(table: Carried) -> None:
+    arn = table.maker.dynamodb.describe_table(TableName=table.clone)["Table"]["TableArn"]
+    table.maker.dynamodb.delete_resource_policy(ResourceArn=arn)
+    assert raise_fence(table.maker.dynamodb, arn, [], timeout=5)
+
+
+def _change_recovery_and_indexes(table: Carried) -> None:
+    dynamodb, about = table.maker.dynamodb, {"TableName": table.clone}
+    recovery = {"PointInTimeRecoveryEnabled": False}
+    dynamodb.update_continuous_backups(**about, PointInTimeRecoverySpecification=recovery)
+    dynamodb.update_table(**about, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "one-key"}}])
+    wait_until(lambda: table.maker.told(table.clone)["Table"]["TableStatus"] == "ACTIVE")
+
+
+def _change_vectors(table: Carried) -> None:
+    table.maker.dynamodb.update_table(TableName=table.clone, VectorIndexUpdates=[{"Delete": {"IndexName": "near"}}])
+    wait_until(lambda: "VectorIndexes" not in table.maker.told(table.clone)["Table"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "names"),
+    [
+        ("scaled-throughout", _change_scaling, {"autoscaling"}),
+        ("streamed", _change_streams, {"contributor_insights", "kinesis_destination"}),
+        ("policy", _change_policy, {"resource_policy"}),
+        ("many-keys", _change_recovery_and_indexes, {"global_secondary_indexes", "point_in_time_recovery"}),
+        ("vectors", _change_vectors, {"vector_indexes"}),
+    ],
+)
+def test_what_somebody_has_changed_is_told_and_corrected_on_request(
+    hurried: Emulator, key: str, kind: str, change: Callable[[Carried], None], names: set[str]
+) -> None:
+    hurried.configure(policy_change_seconds=0)
+    table = Carried(hurried, f"{kind}-changed", various()[kind])
+    table.cloned()
+    table.seeded()
+    table.cloned(after_seed=True)
+    before = table.told(table.clone)
+    change(table)
+
+    told = table.cloned()
+    assert not told["changed"]
+    assert {each["setting"] for each in told["differences"]} == names
+    corrected = table.cloned(after_seed=True, state="present")
+    assert corrected["changed"]
+    assert corrected["differences"] == []
+    after = table.told(table.clone)
+    if kind == "policy":
+        fences = [each for each in after["Policy"]["Policy"]["Statement"] if each["Sid"] == SID]
+        assert len(fences) == 1
+        after["Policy"]["Policy"]["Statement"].remove(fences[0])
+    assert {path for path in unlike(before, after) if not path.endswith(OWN)} == set()
+    assert not table.cloned(after_seed=True, state="present")["changed"]
+
+
+def test_a_run_that_was_stopped_after_the_creation_is_completed_by_the_next_one(hurried: Emulator, key: str) -> None:
+    table = Carried(hurried, "stopped", various()["many-keys"])
+    hurried.inject({"fault": "access_denied", "action": "dynamodb:UpdateContinuousBackups", "resource": "*-encrypted"})
+    arguments = {"source": table.name, "target": table.clone, "kms_key": key}
+    stopped = called(hurried, dynamodb_encrypted_clone.main, arguments)
+    assert stopped["failed"]
+    assert "UpdateContinuousBackups" in stopped["msg"]
+    hurried.clear_faults()
+    completed = table.cloned()
+    assert completed["changed"]
+    assert completed["differences"] == []
+    assert completed["table"]["point_in_time_recovery"] == {"recovery_period_in_days": 7}
+    assert not table.cloned()["changed"]
 
 
 def test_every_setting_is_used_by_one_of_the_tables() -> None:

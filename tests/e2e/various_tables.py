@@ -358,23 +358,39 @@ class Maker:
         }
 
 
+# What an answer's names end with that AWS makes up for itself.
+OWN = ("Id", "ARN", "Arn", "AlarmName", "Time", "DateTime")
+
+
 def _plain(value: Any) -> Any:
     """Return an answer in an order of its own."""
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items() if name != "ResponseMetadata"}
-    if isinstance(value, list):
-        return sorted((_plain(each) for each in value), key=lambda each: json.dumps(each, sort_keys=True, default=str))
-    return value
+    return sorted((_plain(each) for each in value), key=_rank) if isinstance(value, list) else value
+
+
+def _rank(value: Any) -> str:
+    return json.dumps(_lasting(value), sort_keys=True, default=str)
+
+
+def _lasting(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _lasting(each) for name, each in value.items() if not name.endswith(OWN)}
+    return [_lasting(each) for each in value] if isinstance(value, list) else value
 
 
 def renamed(told: Any, name: str, to: str) -> Any:
     """Return answers in which one table's name, wherever it stands by itself, is another's."""
     pattern = re.compile(rf"(?<![A-Za-z0-9_.-]){re.escape(name)}(?![A-Za-z0-9_.-])")
-    if isinstance(told, dict):
-        return {each: renamed(value, name, to) for each, value in told.items()}
-    if isinstance(told, list):
-        return [renamed(each, name, to) for each in told]
-    return pattern.sub(to, told) if isinstance(told, str) else told
+
+    def within(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {each: within(other) for each, other in value.items()}
+        if isinstance(value, list):
+            return [within(each) for each in value]
+        return pattern.sub(to, value) if isinstance(value, str) else value
+
+    return _plain(within(told))
 
 
 def unlike(left: Any, right: Any, path: str = "") -> Iterator[str]:
