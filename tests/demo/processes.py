@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class Stage:
     begin: float
     end: float
     refused: float | None = None
-    units: dict[str, float] | None = None
+    units: dict[str, float] = field(default_factory=dict)
 
 
 def playbook_command(*arguments: str, tag: str = "") -> str:
@@ -83,9 +83,9 @@ def _stages(notes: list[dict[str, Any]], tag: str) -> list[Stage]:
     if tag:
         refused = [note["refused"] for note in notes if "refused" in note]
         ended = refused[-1] if refused else None
-        return [Stage(tag, beginnings[0]["at"], beginnings[-1]["at"], ended, units.get(tag))]
+        return [Stage(tag, beginnings[0]["at"], beginnings[-1]["at"], ended, units.get(tag, {}))]
     return [
-        Stage(note["stage"], note["at"], following["at"], units=units.get(note["stage"]))
+        Stage(note["stage"], note["at"], following["at"], units=units.get(note["stage"], {}))
         for note, following in itertools.pairwise(beginnings)
     ]
 
