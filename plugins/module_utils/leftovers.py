@@ -100,12 +100,13 @@ class Leftovers:
                 yield f"function {names.function}"
 
     def _roles(self, side: Side) -> Iterable[str]:
-        # An account's roles are the same in all its Regions.
-        if side is Side.TARGET and not crosses_accounts(*self._arns.values()):
+        # An account's roles are the same in all its Regions, and only into another account a function takes one on.
+        crosses = crosses_accounts(*self._arns.values())
+        if side is Side.TARGET and not crosses:
             return
         iam = self._client(side, "iam")
         for names in self._names.values():
-            for role in names.role, names.access_role:
+            for role in (names.role, names.access_role) if crosses else (names.role,):
                 if _exists(f"role {role}", iam.get_role, {"RoleName": role}):
                     yield f"role {role}"
 
