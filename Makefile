@@ -4,7 +4,8 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-WORKERS ?= 2
+# More than two cores: tests wait for AWS as well as compute.
+WORKERS ?= 3
 
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
@@ -25,7 +26,7 @@ demo: venv ## Migrate a table under live writes on an emulator, and prove the re
 	@$(BIN)/python -m tests.demo
 
 .PHONY: test
-test: venv ## Run every check and test (WORKERS=2)
+test: venv ## Run every check and test (WORKERS=3)
 	$(PYTEST) --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: test-all
