@@ -49,6 +49,9 @@ UNASKED = {
     "logs:TagLogGroup": "only where a log group lost its tags",
 }
 
+# What some such lives ask for, and others don't.
+MAYBE = {"dynamodb:BatchGetItem": "only for keys whose change is in flight when they are compared"}
+
 
 def _settings() -> Settings:
     return Settings(
@@ -160,7 +163,7 @@ def _live(emulator: Emulator) -> None:
     assert contents(emulator, "users-encrypted") == held
     assert emulator.client("dynamodb").list_tables()["TableNames"] == ["orders", "sealift-journal", "users-encrypted"]
     asked = {each["action"] for each in emulator.asked() if ":user/operators/" in each["caller"]}
-    assert sorted(set(actions_of(users.documents)) - asked) == sorted(UNASKED)
+    assert sorted(set(actions_of(users.documents)) - asked - MAYBE.keys()) == sorted(UNASKED)
 
 
 def _granted_as_planned(emulator: Emulator, case: Case) -> None:

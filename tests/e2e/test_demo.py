@@ -159,6 +159,7 @@ def test_planted_loss_fails(
 
 def write_to_the_target(self: demo.Demo) -> tuple[Report, Comparison]:
     """Stands for the migration, which is what takes long."""
+    self._stages = [Stage("plan", 0.0, 1.0, units={**self._measured, "items": 30})]
     dynamodb, ssm = self.emulator.client("dynamodb"), self.emulator.client("ssm")
     dynamodb.create_table(
         TableName=TARGET,
