@@ -61,8 +61,26 @@ class Sender:
                 return
 
     def as_known(self, changes: Sequence[Change]) -> bool:
-        """Tell whether the table holds what it must, before a write that has no condition."""
-        return self._note_losses(self._pointer.table(), changes) == 0
+        """Tell whether the table holds what it must, before a write that has no condition.
+
+        A table that refuses writes is not in use, or not yet again, and need not hold the last ones.
+        """
+        sent_at, table = time.monotonic(), self._pointer.table()
+        if not self._lost(table, changes):
+            return True
+        if self._refuses(table, changes[0].key):
+            self._pointer.renew(sent_at)
+            return False
+        return self._note_losses(table, changes) == 0
+
+    def _refuses(self, table: str, key: Item) -> bool:
+        """Try a write that changes nothing, whatever the table holds."""
+        never = {"ConditionExpression": "attribute_exists(#never)", "ExpressionAttributeNames": {"#never": "never"}}
+        try:
+            self._dynamodb.delete_item(TableName=table, Key=key, **never)
+        except (ClientError, BotoCoreError) as error:
+            return _failure(error) is Failure.REFUSED
+        return False
 
     def _attempt(self, write: Write, changes: Sequence[Change]) -> list[Change] | None:
         """Return the changes that were made; None if there is no use in trying again."""
@@ -111,11 +129,15 @@ class Sender:
         return made
 
     def _note_losses(self, table: str, changes: Sequence[Change]) -> int:
-        found = [(change, self._read(table, change.key)) for change in changes]
-        lost = [(change, item) for change, item in found if not equal(item, change.before)]
+        lost = self._lost(table, changes)
         for change, item in lost:
             self._book.note_violation(change, item, table)
         return len(lost)
+
+    def _lost(self, table: str, changes: Sequence[Change]) -> list[tuple[Change, Item | None]]:
+        """Return the keys of which the table does not hold what it must, with what it holds."""
+        found = [(change, self._read(table, change.key)) for change in changes]
+        return [(change, item) for change, item in found if not equal(item, change.before)]
 
     def _read(self, table: str, key: Item) -> Item | None:
         give_up = time.monotonic() + _SETTLE_SECONDS
