@@ -40,6 +40,7 @@ def watch(emulator: Emulator, table: str) -> None:
 
 
 def test_what_is_around_a_table_is_told_by_name(emulator: Emulator, name: str) -> None:
+    emulator.configure(policy_delay_seconds=0)
     surround(emulator, name)
     watch(emulator, name)
     dynamodb = emulator.client("dynamodb")
