@@ -71,6 +71,11 @@ def change_key(emulator: Emulator, table: str, arn: str | None) -> None:
     emulator.client("dynamodb").update_table(TableName=table, SSESpecification=wanted)
 
 
+def _without_echo(result: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the arguments, which Ansible up to 2.20 returns with every result."""
+    return {name: value for name, value in result.items() if name != "invocation"}
+
+
 @contextmanager
 def updates(emulator: Emulator) -> Iterator[Callable[[], int]]:
     """How many UpdateTable there were, those that met a fault before they arrived included."""
@@ -95,7 +100,7 @@ def test_every_kind_of_key_as_predicted_and_only_once(emulator: Emulator, name: 
             expected = predicted(emulator, table=name, kms_key=names[0])
             assert sent() == number
             result = changed(emulator, table=name, kms_key=names[0])
-            assert result == expected | {"invocation": result["invocation"]}
+            assert _without_echo(result) == _without_echo(expected)
             assert (result["changed"], result["previous_kms_key_arn"], result["kms_key_arn"]) == (True, previous, arn)
             assert encryption(emulator, name) == (("ENABLED", arn) if arn else (None, None))
             for again in names:
