@@ -151,11 +151,11 @@ class _Settler:
     def _apply(self, write: _Write) -> Verdict | None:
         """Write under the condition that nobody else has meanwhile; None if somebody has."""
         match write.old, write.new:
-            case None, dict(new):
+            case None, dict() as new:
                 return self._put(new)
-            case dict(old), None:
+            case dict() as old, None:
                 return self._delete(write.key, old)
-            case dict(old), dict(new):
+            case dict() as old, dict() as new:
                 return self._update(write.key, old, new)
         return Verdict.CONFLICT
 
