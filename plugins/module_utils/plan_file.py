@@ -29,7 +29,7 @@ def refuse_foreign_file(file: Path, source_arn: str) -> None:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise _refused(file, f"what is there can't be read ({error})") from error
     try:
         found = json.loads(text)
@@ -51,9 +51,8 @@ def write_plan(file: Path, plan: dict[str, Any]) -> None:
                 json.dump(plan, stream, indent=2, sort_keys=True)
                 stream.write("\n")
             Path(temporary).replace(file)
-        except BaseException:
+        finally:
             Path(temporary).unlink(missing_ok=True)
-            raise
     except OSError as error:
         raise _refused(file, str(error)) from error
 

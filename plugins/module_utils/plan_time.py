@@ -18,6 +18,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import p
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_facts import Facts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_section import Section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.words import duration_text
+from ansible_collections.sealift.dynamodb.plugins.module_utils.workload import GLOBAL
 from ansible_collections.sealift.dynamodb.plugins.module_utils.write_rate import WriteRate
 
 
@@ -49,7 +50,7 @@ def source_partitions(facts: Facts) -> int:
 
 def units_a_record(facts: Facts) -> float:
     """Return the write units of one write to the table and its local indexes, on average, as CloudWatch counts them."""
-    own = [part for part in facts.estimate.parts if part.kind != "global"]
+    own = [part for part in facts.estimate.parts if part.kind != GLOBAL]
     return max(1.0, sum(part.write_units for part in own) / own[0].items) if own[0].items else 1.0
 
 

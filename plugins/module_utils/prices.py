@@ -73,7 +73,7 @@ def read_prices(path: str) -> Prices:
     """Read a price file, naming what is wrong with it."""
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise _refused(path, f"it can't be read ({error})") from error
     try:
         content = json.loads(text, parse_float=Decimal, parse_int=Decimal)

@@ -114,6 +114,7 @@ def refuse_unwritable(module: AnsibleAWSModule) -> None:
     causes = {
         "there is no such folder": not path.parent.is_dir(),
         "it is a folder": path.is_dir(),
+        "what is there can't be read": path.exists() and not os.access(path, os.R_OK),
         "its folder can't be written to": not os.access(path.parent, os.W_OK),
         "there is no PyYAML here; name a file that ends in .json, or install it": path.suffix != ".json"
         and not HAS_YAML,

@@ -198,9 +198,7 @@ plan:
       type: dict
       returned: always
     access_role_arn:
-      description:
-        - ARN of the role that the function takes on to write a destination in another account; null where both tables
-          are in one.
+      description: ARN of the role that the function takes on to write in another account; null within one account.
       type: str
       returned: always
     access_kms_key_arns:
@@ -231,49 +229,40 @@ plan:
             - V(rekey) where only its key differs, or also settings that can be changed in place. V(change) where such
               settings differ and the key does not. V(nothing) where only its name differs.
           type: str
-          returned: always
           sample: rekey
         clone_needed:
           description: Whether the tables ask for a clone; there may be reasons for one in any case.
           type: bool
-          returned: always
         command:
           description: The command that changes the source's key in place; null where that is not the verdict.
           type: str
-          returned: always
           sample: ansible-playbook sealift.dynamodb.migrate -e table=users --tags rekey -e kms_key=alias/users
         same_key:
           description: Whether the source has the key already that is asked for the clone.
           type: bool
-          returned: always
         differing_settings:
           description: Settings in which the clone differs, besides its name, key and tags.
           type: list
           elements: str
-          returned: always
         reasons_for_a_clone:
           description: What only a clone brings, though nothing but the key differs.
           type: list
           elements: str
-          returned: always
         obstacles:
           description: What depends on the source and makes a clone more work (kind, names, why, do).
           type: list
           elements: dict
-          returned: always
         not_looked_at:
           description: What the caller may not look at, so that there may be any of it (kind, reason).
           type: list
           elements: dict
-          returned: always
     consumers:
       description: Event source mappings on the source's stream.
       type: list
       elements: dict
       returned: when O(details=true)
     access:
-      description:
-        - Who needs which permissions, and whether they are there.
+      description: Who needs which permissions, and whether they are there.
       type: dict
       returned: when O(details=true)
       contains:
@@ -283,39 +272,32 @@ plan:
               the principal V(target_role) are for the role in O(target_role_arn).
           type: list
           elements: dict
-          returned: always
         trust:
           description: Trust policy of the role in O(target_role_arn); none without it.
           type: dict
-          returned: always
         function_policies:
           description:
             - The policies of the replicating functions' roles (direction, role, document); across accounts those of the
               roles in the destinations' accounts as well.
           type: list
           elements: dict
-          returned: always
         actions:
           description: For each stage, what it needs (action, principal, resources, conditions, optional).
           type: dict
-          returned: always
         preflight:
           description:
             - What IAM's simulator says of each principal (principal, arn, looked, reason, denied). Where it could not
               be asked, C(looked) is false and the reason says why.
           type: list
           elements: dict
-          returned: always
         refusal:
           description: What is missing and what to do about it; empty where nothing is known to be.
           type: str
-          returned: always
         key:
           description:
             - The clone's key (arn, aws_managed, policy_read), and who of its users may use it (arn, kind, verdict,
               missing, reason).
           type: dict
-          returned: always
     estimate:
       description:
         - The seed's size and duration (items, bytes, write_units, read_units, seconds, limited_by, and parts, what is

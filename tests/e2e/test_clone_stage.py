@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.playbook import Run, migrate
-from tests.e2e.various_tables import OWN, Maker, Various, renamed, unlike
+from tests.e2e.told_answers import OWN, renamed, unlike
+from tests.e2e.various_tables import Maker, Various
 from tests.emulator import Emulator, Settings
 
 TRACKING = {

@@ -19,7 +19,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Jo
 from ansible_collections.sealift.dynamodb.plugins.module_utils.policy import SID
 from ansible_collections.sealift.dynamodb.plugins.modules import dynamodb_encrypted_clone, dynamodb_stream
 from tests.e2e.deployment import called
-from tests.e2e.various_tables import OWN, Maker, Various, renamed, unlike, various
+from tests.e2e.told_answers import OWN, renamed, unlike
+from tests.e2e.various_tables import Maker, Various, various
 from tests.emulator import Emulator, Settings
 from tests.emulator.aws import wait_until
 

@@ -4,12 +4,12 @@
 """Twelve tables that have every setting at least once, in awkward combinations, and all that AWS tells about one."""
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.e2e.told_answers import plain
 from tests.emulator import Emulator
 from tests.emulator.aws import wait_until
 from tests.emulator.environment import ACCOUNT
@@ -327,7 +327,7 @@ class Maker:
             "Policy": self._policy(described["TableArn"]),
             "Scaling": self._scaling(table),
         }
-        return {name: _plain(value) for name, value in found.items()}
+        return {name: plain(value) for name, value in found.items()}
 
     def _tags(self, arn: str) -> list[dict[str, str]]:
         """Return all tags but those that AWS itself puts on, as on a stack's table."""
@@ -356,53 +356,3 @@ class Maker:
             ]
             for member, ask in asked.items()
         }
-
-
-# What an answer's names end with that AWS makes up for itself.
-OWN = ("Id", "ARN", "Arn", "AlarmName", "Time", "DateTime")
-
-
-def _plain(value: Any) -> Any:
-    """Return an answer in an order of its own."""
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items() if name != "ResponseMetadata"}
-    return sorted((_plain(each) for each in value), key=_rank) if isinstance(value, list) else value
-
-
-def _rank(value: Any) -> str:
-    return json.dumps(_lasting(value), sort_keys=True, default=str)
-
-
-def _lasting(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _lasting(each) for name, each in value.items() if not name.endswith(OWN)}
-    return [_lasting(each) for each in value] if isinstance(value, list) else value
-
-
-def renamed(told: Any, name: str, to: str) -> Any:
-    """Return answers in which one table's name, wherever it stands by itself, is another's."""
-    pattern = re.compile(rf"(?<![A-Za-z0-9_.-]){re.escape(name)}(?![A-Za-z0-9_.-])")
-
-    def within(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {each: within(other) for each, other in value.items()}
-        if isinstance(value, list):
-            return [within(each) for each in value]
-        return pattern.sub(to, value) if isinstance(value, str) else value
-
-    return _plain(within(told))
-
-
-def unlike(left: Any, right: Any, path: str = "") -> Iterator[str]:
-    """Yield where two answers differ, as a path of names; places in a list are not told."""
-    if isinstance(left, dict) and isinstance(right, dict):
-        for name in sorted(left.keys() | right.keys()):
-            if name not in left or name not in right:
-                yield f"{path}.{name}".lstrip(".")
-            else:
-                yield from unlike(left[name], right[name], f"{path}.{name}")
-    elif isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
-        for one, other in zip(left, right, strict=True):
-            yield from unlike(one, other, f"{path}[]")
-    elif left != right:
-        yield path.lstrip(".")

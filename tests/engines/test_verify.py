@@ -357,18 +357,6 @@ def test_replication_is_looked_for_in_the_direction_that_runs(
         verify("full", require_replication=True)
 
 
-class Expiring:
-    """Tables whose items expire by themselves, as their TTL says."""
-
-    def __init__(self, dynamodb: Any) -> None:
-        self._dynamodb = dynamodb
-
-    def enable(self, table: str, attribute: str = "expires") -> None:
-        self._dynamodb.update_time_to_live(
-            TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute}
-        )
-
-
 @pytest.mark.parametrize("enabled", ["source", "target", "journal", "nowhere"])
 def test_expired_items_are_no_difference(
     dynamodb: Any,
@@ -391,7 +379,10 @@ def test_expired_items_are_no_difference(
     fill(dynamodb, source, [item(511, **ancient), item(512, **later), item(513, **text), item(514, **expired)])
     fill(dynamodb, target, [item(502, **expired), item(503, **expired), item(514, **later)])
     if enabled in {"source", "target"}:
-        Expiring(dynamodb).enable({"source": source, "target": target}[enabled])
+        dynamodb.update_time_to_live(
+            TableName={"source": source, "target": target}[enabled],
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
+        )
     elif enabled == "journal":
         cut_over(current="source", active="forward", ttl={"attribute": "expires", "pending": False, "retry_after": 0})
     expected = {"missing": ["user#511", "user#512", "user#513"], "extra": ["user#514"]}

@@ -71,9 +71,10 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_cause(tmp_path: Path, co
         read_prices(written(tmp_path, content))
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["none.json", "no\0ne.json", "."])
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(SealiftError, match="it can't be read"):
-        read_prices(str(tmp_path / "none.json"))
+        read_prices(str(tmp_path / name))
 
 
 @pytest.mark.parametrize(
