@@ -15,6 +15,7 @@ import time
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.hand_over import (
+    await_replay,
     open_new,
     prove_and_stop,
     tail_of,
@@ -63,9 +64,8 @@ def _carry_back(move: Move) -> list[dict[str, Any]]:
         refused = round(time.time() - move.entry["fenced_at"], 1) if move.params["fence"] else 0
         conflicts += _watched(move, back)
         move.write(back_step=_OPENED, refused_seconds=refused)
+    # The new table stays fenced: some application may still be led to it. The next move opens it.
     start(move, here)
-    if not move.entry["new_fenced"]:
-        open_new(move, here)
     move.write(state=BACKED_OUT)
     return conflicts
 
@@ -84,6 +84,7 @@ def _prove_back(move: Move) -> None:
     if baseline["direction"] != back.direction.value:
         return
     start(move, back)
+    await_replay(move, back, float(baseline["positions"]["at"]))
     tail = tail_of(move, back, baseline["positions"])
     recorder = PositionRecorder(move.leg.old.streams, move.leg.old.stream_arn)
     recorder.begin()

@@ -17,7 +17,8 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -36,6 +37,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.baseline import (
     read_positions,
     recorded,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.commands import place_variables
 from ansible_collections.sealift.dynamodb.plugins.module_utils.comparison import (
     MAX_THREADS,
     Comparison,
@@ -45,8 +47,12 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.comparison import
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction, ends
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import expiry_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import refuse_fenced
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.lag import GateState
+from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import SEED_TERM
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names, writing_role_arn
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pair import Pair
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import (
     client_at,
@@ -54,6 +60,11 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.places import (
     table_at,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.repair import Repair, Repaired
+from ansible_collections.sealift.dynamodb.plugins.module_utils.repair_lease import (
+    no_repair,
+    repairing,
+    repairs_begun,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import ShardWalk
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
@@ -70,6 +81,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tail import Tail, follow
 from ansible_collections.sealift.dynamodb.plugins.module_utils.verify_result import entry_of, result_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.words import duration_text
 
 _MIN_SEGMENTS = 4
 _SEGMENT_BYTES = 64 * 1024 * 1024
@@ -80,6 +92,9 @@ _RANGES = {
     "max_read_units": (1, None),
     "wait_timeout": (1, None),
 }
+# How far replication may be behind for a comparison to count, and how long an invocation can take at most.
+_MOST_LAG_SECONDS = 3600.0
+_LONGEST_INVOCATION = 900.0
 _READABLE = frozenset({"ACTIVE", "UPDATING"})
 
 
@@ -112,9 +127,11 @@ class Verify:
             return _not_compared(self._source, self._params["target"])
         if not replicated:
             raise _not_replicated(self._source, self._direction)
+        self._refuse_far_behind()
         pair = Pair(self._source, self._tables[Side.TARGET].get(), self._direction)
         _refuse_unlike(pair.source, pair.target)
         spec = self._spec(pair)
+        repairs = repairs_begun(self._journal) if self._notes else 0
         compare = {"full": self._full, "tail": self._tail}[self._params["mode"]]
         try:
             outcome, positions = compare(pair, spec)
@@ -126,12 +143,30 @@ class Verify:
         if self._params["repair"] and outcome.differences:
             if self._module.check_mode:
                 return _predicted(result_of(pair, outcome, None, spec.max_lag, time.monotonic() - began))
-            outcome, repaired = self._repair(pair, spec, outcome)
+            with self._alone() as guard:
+                outcome, repaired = self._repair(pair, spec, outcome, guard)
+            repairs += 1
         else:
             repaired = None
         result = result_of(pair, outcome, repaired, spec.max_lag, time.monotonic() - began)
-        self._write_down(pair, entry_of(result, pair, self._began_at, **self._how(spec)), positions)
+        if self._notes:
+            with no_repair(self._journal, since=repairs):
+                self._write_down(pair, entry_of(result, pair, self._began_at, **self._how(spec)), positions)
         return result
+
+    @property
+    def _notes(self) -> bool:
+        """Whether the outcome is written down: a compare of two tables that are no migration leaves no trace."""
+        return not self._module.check_mode and self._journal.exists()
+
+    @contextmanager
+    def _alone(self) -> Iterator[Callable[[], None]]:
+        """Let nobody else repair; two tables that are no migration have no journal to say so in."""
+        if not self._notes:
+            yield lambda: None
+            return
+        with repairing(self._journal) as guard:
+            yield guard
 
     @property
     def _ends(self) -> tuple[Table, Table]:
@@ -149,10 +184,29 @@ class Verify:
         return bool(self._params["repair"] if required is None else required)
 
     def _replicated(self) -> bool:
-        gate = Gate(
+        gate = self._gate()
+        return gate is not None and gate.open
+
+    def _gate(self) -> GateState | None:
+        return Gate(
             self._tables[Side.SOURCE].dynamodb, self._journal.table, self._source["TableArn"], self._direction
         ).read()
-        return gate is not None and gate.open
+
+    def _refuse_far_behind(self) -> None:
+        """Refuse to compare while replication brings changes that the stream may drop before it has brought them all.
+
+        Tables that are equal then need not stay so: a key may be moved back, and what moves it forward be dropped.
+        """
+        gate = self._gate()
+        lag = gate.lag_seconds(_LONGEST_INVOCATION) if gate else 0.0
+        if lag > _MOST_LAG_SECONDS:
+            name, target = self._source["TableName"], self._params["target"]
+            raise SealiftError(
+                f"Replication of table {name} is {duration_text(lag)} behind, so a comparison with {target} would tell "
+                "nothing about how they will be when it has caught up. Nothing was changed and nothing is lost. See "
+                f"what holds it up, and verify when it has caught up: {stage_command(name, 'status')} && "
+                f"{stage_command(name, 'verify')}"
+            )
 
     def _spec(self, pair: Pair) -> Spec:
         expiring = ((self._state or {}).get("ttl") or {}).get("attribute")
@@ -173,7 +227,7 @@ class Verify:
     def _full(self, pair: Pair, spec: Spec) -> tuple[Outcome, Mapping[str, Any] | None]:
         """Compare all items, and note where the stream was at the beginning."""
         # A write that eventually consistent scans overlook may be older than the positions.
-        noted = spec.consistent and not self._module.check_mode and self._journal.exists()
+        noted = spec.consistent and self._notes
         with recorded(self._streams, pair.stream_arn if noted else None, self._module.warn) as positions:
             outcome = Comparison(spec).run()
         return outcome, positions()
@@ -199,19 +253,36 @@ class Verify:
         outcome = Outcome(None, tail.changed_keys, dict(tail.differences), complete, tail.capacity)
         return outcome, reached
 
-    def _repair(self, pair: Pair, spec: Spec, outcome: Outcome) -> tuple[Outcome, Repaired]:
-        self._refuse_repair()
+    def _repair(self, pair: Pair, spec: Spec, outcome: Outcome, guard: Callable[[], None]) -> tuple[Outcome, Repaired]:
+        self._refuse_repair(pair)
         # From the first write on, what an earlier verify found is no longer so; a crash must leave that behind.
         unclean = result_of(pair, outcome, None, spec.max_lag, 0.0)
         self._write_down(pair, entry_of(unclean, pair, self._began_at, **self._how(spec)) | {"clean": False}, None)
-        repair = Repair(self._ends, pair.key, spec.max_lag, spec.expiry, spec.max_read_units)
+        # A request must end with the lease under which it was begun.
+        timed = {
+            side: table_at(self._module, side, max_pool_connections=2 * MAX_THREADS, **SEED_TERM.request)
+            for side in Side
+        }
+        tables = ends(timed[Side.SOURCE], timed[Side.TARGET], self._direction)
+        repair = Repair(tables, pair.key, spec.max_lag, spec.expiry, spec.max_read_units, guard)
         repaired = repair.run(outcome.differences)
         capacity = (outcome.capacity[0] + repair.capacity[0], outcome.capacity[1] + repair.capacity[1])
         return replace(outcome, differences=repaired.differences, capacity=capacity), repaired
 
-    def _refuse_repair(self) -> None:
+    def _refuse_repair(self, pair: Pair) -> None:
         if self._requires_replication and not self._replicated():
             raise _not_replicated(self._source, self._direction)
+        origin, side = ends(Side.SOURCE, Side.TARGET, self._direction)
+        arns = {Side.SOURCE: pair.source["TableArn"], Side.TARGET: pair.target["TableArn"]}
+        names = replication_names(arns[Side.SOURCE], self._direction)
+        refuse_fenced(
+            self._tables[side].dynamodb,
+            client_at(self._module, side, "sts"),
+            arns[side],
+            work="a repair",
+            role=writing_role_arn(arns[origin], arns[side], names),
+            place=place_variables(self._params) if side is Side.TARGET else {},
+        )
         state = self._journal.get(SWITCH_ENTRY)
         if state is not None and unfinished(state):
             stage = state["move"]
@@ -225,9 +296,7 @@ class Verify:
             _refuse_replaced(self._tables[side], table)
 
     def _write_down(self, pair: Pair, entry: dict[str, Any], positions: Mapping[str, Any] | None) -> None:
-        """Note the outcome where there is a journal: a compare of two tables that are no migration leaves no trace."""
-        if self._module.check_mode or not self._journal.exists():
-            return
+        """Note the outcome; a clean one is what a cutover rests on."""
         self._journal.put(f"verify#{entry['began_at']}", entry)
         state = self._journal.get(SWITCH_ENTRY)
         # A cutover has its own proof of how the tables are, which is not to be disturbed.

@@ -41,6 +41,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import MOVE
 from ansible_collections.sealift.dynamodb.plugins.module_utils.move import End, Move
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import account_of, region_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import refuse_same_table
+from ansible_collections.sealift.dynamodb.plugins.module_utils.repair_lease import no_repair
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
     BACKING_OUT,
     COMPLETE,
@@ -161,9 +162,10 @@ def _begin(move: Move, resuming: bool) -> None:
             "ttl": move.entry.get("ttl") or {},
         }
     lease = Lease(move.journal, ENTRY, move.kind, MOVE_TERM)
-    # Only if the entry is still the one that the checks have looked at.
-    lease.take(values, {name: move.entry.get(name) for name in ("run", "state", "step")})
-    lease.give_back({})
+    with no_repair(move.journal):
+        # Only if the entry is still the one that the checks have looked at.
+        lease.take(values, {name: move.entry.get(name) for name in ("run", "state", "step")})
+        lease.give_back({})
     move.entry = move.journal.get(ENTRY) or {}
 
 

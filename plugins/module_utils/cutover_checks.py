@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import stage_command
-from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import clock_time
+from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import fence_problem, read_fence
 from ansible_collections.sealift.dynamodb.plugins.module_utils.function_places import ROLE_VARIABLE
@@ -110,6 +110,13 @@ def _refuse_unverified(move: Move) -> None:
             move,
             f"the last verify is of {clock_time(finished_at)}, longer ago than {move.params['verify_max_age']} s "
             "(verify_max_age)",
+            verify,
+        )
+    if not Deadline(began_at).may_enable(time.time()):
+        raise _refused(
+            move,
+            f"the last verify began at {clock_time(began_at)}, more than 23 hours ago, and the stream keeps a change "
+            "for 24, so what has changed since can't be compared any more",
             verify,
         )
     baseline = move.journal.get("tail")

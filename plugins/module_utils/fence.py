@@ -15,13 +15,15 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import ACCESS_DENIED, SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.policy import (
+    exempt_of,
+    exempts,
     is_fenced,
     table_of,
     with_fence,
@@ -64,6 +66,32 @@ class Change:
     def changed(self) -> bool:
         """Whether anything was changed."""
         return self.before.text != self.after.text
+
+
+def refuse_fenced(
+    dynamodb: Client, sts: Client, table_arn: str, *, work: str, role: str, place: Mapping[str, str]
+) -> None:
+    """Refuse work that a fence would refuse write by write.
+
+    :param sts: a client with the same credentials.
+    :param role: ARN of the role of the replication that writes to the table.
+    :param place: the options that say where the table is, by name.
+    """
+    fence = read_fence(dynamodb, table_arn)
+    if not fence.fenced:
+        return
+    with doing("ask AWS who is calling"):
+        caller = sts.get_caller_identity()["Arn"]
+    if exempts(exempt_of(fence.text), caller):
+        return
+    name = table_of(table_arn)
+    options = " ".join([f"table={name}", f"exempt={role},ROLE", *(f"{option}={place[option]}" for option in place)])
+    raise SealiftError(
+        f"Table {name} is fenced: since applications were led away from it, it refuses all writes but those of "
+        f"replication, and so {work} can't write to it. Nothing was changed. Let the fence except your own role, too, "
+        "whose ARN comes in place of ROLE, and run the same command again half a minute later: ansible localhost -m "
+        f"sealift.dynamodb.dynamodb_fence -a '{options}'"
+    )
 
 
 def read_fence(dynamodb: Client, table_arn: str) -> Fence:

@@ -95,14 +95,28 @@ class Gate:
         created = [self._create_part(number) for number in range(parts)]
         return any(created)
 
-    def open(self, parts: int, requirements: Sequence[Requirement], forget_blocked: bool = False) -> None:
+    def open(
+        self,
+        parts: int,
+        requirements: Sequence[Requirement],
+        *,
+        forget_blocked: bool = False,
+        skip_before: float | None = None,
+    ) -> None:
         """Open all parts, at an instant at which all requirements are met.
 
         :param forget_blocked: whether the records that are noted as blocked are of no interest any more.
+        :param skip_before: invocations are to leave out records that were created before that, in seconds since the
+            epoch; None for what was said when the gate was opened before.
         :raises LostRaceError: one was not met, or a part was missing; the gate is as it was.
         """
         checks = [requirement.check(self._journal) for requirement in requirements]
-        opened = [{"Update": self._set_open(number, True, forget_blocked)} for number in range(parts)]
+        values: dict[str, Any] = {"open": True}
+        if forget_blocked:
+            values["blocked"] = {}
+        if skip_before is not None:
+            values["skip_before"] = skip_before
+        opened = [{"Update": self._update(number, values)} for number in range(parts)]
 
         def committed() -> bool:
             try:
@@ -127,7 +141,7 @@ class Gate:
         for number in range(parts):
             try:
                 with doing(f"close the gate in the journal table {self._journal}"):
-                    self._dynamodb.update_item(**self._set_open(number, False))
+                    self._dynamodb.update_item(**self._update(number, {"open": False}))
             except SealiftError as error:
                 # A part that has gone lets nobody in.
                 if error.code != "ConditionalCheckFailedException":
@@ -217,15 +231,15 @@ class Gate:
             raise
         return True
 
-    def _set_open(self, number: int, value: bool, forget_blocked: bool = False) -> dict[str, Any]:
-        values: dict[str, Any] = {":open": value} | ({":none": {}} if forget_blocked else {})
+    def _update(self, number: int, values: Mapping[str, Any]) -> dict[str, Any]:
+        names = {f"#{place}": name for place, name in enumerate(values)}
         return {
             "TableName": self._journal,
             "Key": self._key(number),
-            "UpdateExpression": "SET #open = :open" + (", blocked = :none" if forget_blocked else ""),
+            "UpdateExpression": "SET " + ", ".join(f"{alias} = :{alias[1:]}" for alias in names),
             "ConditionExpression": "attribute_exists(migration)",
-            "ExpressionAttributeNames": {"#open": "open"},
-            "ExpressionAttributeValues": to_item(values),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": to_item({f":{place}": value for place, value in enumerate(values.values())}),
         }
 
 

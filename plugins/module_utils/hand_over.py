@@ -6,7 +6,8 @@
 Its steps, for the old table and the replication that runs from it:
 
 pre-drain
-    The tail verify walks the stream until it is seconds behind. Nothing is refused yet.
+    Replication has delivered all that came before the last verify, and the tail verify walks the stream until it is
+    seconds behind. Nothing is refused yet.
 fence
     The old table's policy refuses writes. That takes effect late and unevenly, so probes try until all are refused.
 prove
@@ -39,7 +40,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import lift
 from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Leg, Move
 from ansible_collections.sealift.dynamodb.plugins.module_utils.probe import Probe, probe_clients
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Facts
-from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_run import open_gate, run
+from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_run import catch_up, open_gate, run
 from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import PositionRecorder, ShardWalk
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
     BACKED_OUT,
@@ -111,7 +112,21 @@ def tail_of(move: Move, leg: Leg, positions: dict[str, Any] | None) -> Tail:
     )
 
 
+def await_replay(move: Move, leg: Leg, since: float) -> None:
+    """Wait until replication has delivered all that came before the proof begins to compare.
+
+    It may deliver a change that the verify has compared after that, and so move a key back before it moves it forward.
+    Whoever stops it in between leaves the key where it is.
+
+    :param since: until when nothing is left to compare, in seconds since the epoch.
+    """
+    facts = leg.replication.look()
+    if facts.record.get("applied_until", 0.0) < since:
+        catch_up(leg.replication, facts, move.params["catch_up_timeout"])
+
+
 def _pre_drain(move: Move, tail: Tail) -> None:
+    await_replay(move, move.leg, _proven_positions(move)["at"])
     give_up = time.monotonic() + move.params["catch_up_timeout"]
     while True:
         tail.step()
@@ -145,7 +160,6 @@ def _fence_and_stop(move: Move, tail: Tail) -> None:
     recorder.begin()
     if read_fence(leg.new.reading.dynamodb, leg.new.arn).fenced:
         move.note_fence(leg.new.side, up=True)
-    move.write(new_fenced=move.fence_noted(leg.new.side))
     prove_and_stop(move, leg, tail, give_up, recorder=recorder, facts=facts)
     move.advance(Step.STOPPED)
     open_new(move, move.leg)
@@ -177,11 +191,20 @@ def prove_and_stop(move: Move, leg: Leg, tail: Tail, give_up: float, recorder: P
             open_gate(leg.replication, facts)
     move.guard()
     leg.replication.stop_writing(facts, give_up)
+    move.write(stopped_at=_stopped_at(move, leg))
     # While nobody writes to the new table yet, a straggler can't be in conflict with anything there. One that is fenced
     # itself takes none of them; they are looked for when it is open.
     if not move.fence_noted(leg.new.side) and Watch(move, leg).round() and not move.params["fence"]:
         raise _writers_run(leg, "after the last change was carried over")
     _note_proof(move, leg, recorder.taken(), proven_at)
+
+
+def _stopped_at(move: Move, leg: Leg) -> float:
+    """Return a moment, by AWS's clock, at which nothing of a leg could write any more."""
+    gate = leg.replication.gate.read()
+    if gate is None:
+        raise SealiftError(f"The gate of {leg.replication.function} was deleted while the {move.kind} was under way.")
+    return gate.at
 
 
 def close_gate(move: Move, leg: Leg, facts: Facts, give_up: float) -> None:

@@ -16,14 +16,18 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal, LostRaceError
+
+_RENEWAL_LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,53 @@ class Lease:
             f"The {self._work} of table {table} is being run by {who}. Nothing is lost, and this run changed nothing. "
             "Let that one end, or stop it, and run the same command again."
         )
+
+
+class Keeper:
+    """Keeps a lease in a thread of its own, and gives it back at the end."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._lock = threading.Lock()
+        self._end = threading.Event()
+        self._error: SealiftError | None = None
+        self._thread = threading.Thread(target=self._keep, daemon=True)
+
+    @property
+    def lost(self) -> bool:
+        return self._error is not None
+
+    def __enter__(self) -> Keeper:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._end.set()
+        self._thread.join()
+        # A lease that can't be given back ends by itself.
+        with suppress(SealiftError):
+            self._lease.give_back({})
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        self.guard()
+        with self._lock:
+            self._lease.write(values)
+
+    def guard(self) -> None:
+        """Wait for a renewal that is late; raise what makes it impossible."""
+        while not self._lease.allows_writing() and self._error is None:
+            time.sleep(_RENEWAL_LOOK_SECONDS)
+        if self._error:
+            raise self._error
+
+    def _keep(self) -> None:
+        while not self._end.wait(_RENEWAL_LOOK_SECONDS):
+            try:
+                with self._lock:
+                    self._lease.renew_if_due({})
+            except SealiftError as error:
+                self._error = error
+                return
 
 
 def _who(owner: str) -> str:

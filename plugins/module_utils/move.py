@@ -11,10 +11,8 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +23,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction, ends
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
-from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import MOVE_TERM, Lease
+from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import MOVE_TERM, Keeper, Lease
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import spoken
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at, table_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Replication
@@ -37,8 +35,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
     move_to,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table, key_names, table_id
-
-_RENEWAL_LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -114,7 +110,7 @@ class Move:
         source = self._tables[Side.SOURCE]
         self.journal = Journal(source.acting.dynamodb, module.params["journal"], source.arn)
         self.entry: dict[str, Any] = self.journal.get(ENTRY) or {}
-        self._keeper: _Keeper | None = None
+        self._keeper: Keeper | None = None
 
     @property
     def table_ids(self) -> dict[str, str]:
@@ -141,7 +137,7 @@ class Move:
         self.refuse_overtaken()
         lease = Lease(self.journal, ENTRY, self.kind, MOVE_TERM)
         lease.take({})
-        with _Keeper(lease) as self._keeper:
+        with Keeper(lease) as self._keeper:
             self.entry = self.journal.get(ENTRY) or {}
             self.refuse_overtaken()
             yield
@@ -160,7 +156,7 @@ class Move:
         self._held.guard()
 
     @property
-    def _held(self) -> _Keeper:
+    def _held(self) -> Keeper:
         if self._keeper is None:
             raise RuntimeError("a move was changed without its lease")
         return self._keeper
@@ -186,50 +182,3 @@ class Move:
                 f"is lost, and this run stops here. When that one has ended, see where it is: "
                 f"{stage_command(self.table, 'status')}"
             )
-
-
-class _Keeper:
-    """Keeps a lease in a thread of its own, and gives it back at the end."""
-
-    def __init__(self, lease: Lease) -> None:
-        self._lease = lease
-        self._lock = threading.Lock()
-        self._end = threading.Event()
-        self._error: SealiftError | None = None
-        self._thread = threading.Thread(target=self._keep, daemon=True)
-
-    @property
-    def lost(self) -> bool:
-        return self._error is not None
-
-    def __enter__(self) -> _Keeper:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._end.set()
-        self._thread.join()
-        # A lease that can't be given back ends by itself.
-        with suppress(SealiftError):
-            self._lease.give_back({})
-
-    def write(self, values: Mapping[str, Any]) -> None:
-        self.guard()
-        with self._lock:
-            self._lease.write(values)
-
-    def guard(self) -> None:
-        """Wait for a renewal that is late; raise what makes it impossible."""
-        while not self._lease.allows_writing() and self._error is None:
-            time.sleep(_RENEWAL_LOOK_SECONDS)
-        if self._error:
-            raise self._error
-
-    def _keep(self) -> None:
-        while not self._end.wait(_RENEWAL_LOOK_SECONDS):
-            try:
-                with self._lock:
-                    self._lease.renew_if_due({})
-            except SealiftError as error:
-                self._error = error
-                return

@@ -120,6 +120,15 @@ def is_fenced(text: str | None) -> bool:
     return text is not None and _parse(text).fence is not None
 
 
+def exempt_of(text: str | None) -> list[str]:
+    """Return the roles and users that a policy's fence lets pass; none where there is no fence."""
+    policy = _parse(text) if text else None
+    if policy is None or policy.fence is None:
+        return []
+    told = policy.statement(policy.fence).get("Condition", {}).get("ArnNotEquals", {}).get("aws:PrincipalArn", [])
+    return [told] if isinstance(told, str) else list(told)
+
+
 def exempts(exempt: Sequence[str], caller_arn: str) -> bool:
     """Tell whether a caller, as STS names it, is one of the exempt roles and users.
 

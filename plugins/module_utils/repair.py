@@ -13,7 +13,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -61,6 +61,7 @@ class Repair:
     :param tables: origin and destination.
     :param names: names of the key attributes, the partition key's first.
     :param max_lag: seconds for which a key may differ at last, as for any other comparison.
+    :param guard: called before each write; raises where this run must not write any more.
     """
 
     def __init__(
@@ -70,8 +71,10 @@ class Repair:
         max_lag: float,
         expiry: Expiry,
         max_read_units: float | None,
+        guard: Callable[[], None],
     ) -> None:
         self._tables = tables
+        self._guard = guard
         self._form = KeyForm(names)
         self._max_lag = max_lag
         self._expiry = expiry
@@ -157,6 +160,7 @@ class Repair:
     def _batch_write(self, batch: list[WriteRequest]) -> list[WriteRequest]:
         """Write a batch and return what is to be tried again."""
         table = self._tables[1]
+        self._guard()
         with doing(f"repair items of table {table.name}"):
             answer = table.dynamodb.batch_write_item(RequestItems={table.name: batch})
         unprocessed: list[WriteRequest] = answer.get("UnprocessedItems", {}).get(table.name, [])

@@ -82,21 +82,32 @@ def open_gate(replication: Replication, facts: Facts, forget_blocked: bool = Fal
         seed = facts.seed or {}
         expected = {"state": COMPLETE, "began_at": seed.get("began_at"), "stream_arn": seed.get("stream_arn")}
         requirements.append(Requirement(arn, SEED_ENTRY, expected))
-    replication.gate.open(gate.parts if gate else 0, requirements, forget_blocked)
+    replication.gate.open(
+        gate.parts if gate else 0,
+        requirements,
+        forget_blocked=forget_blocked,
+        skip_before=facts.record.get("skip_before"),
+    )
 
 
 def drain(replication: Replication, before: Facts) -> Facts:
     """Let changes flow, and wait until none is left waiting."""
     after = run(replication, before)
-    if replication.check_mode:
-        return after
+    return after if replication.check_mode else catch_up(replication, after, replication.wait_timeout)
+
+
+def catch_up(replication: Replication, after: Facts, timeout: float) -> Facts:
+    """Wait until nothing is left waiting, of a replication that runs, and note until when all is applied.
+
+    :param timeout: in seconds.
+    """
     mapping, _gate = _require_armed(replication, after)
     watch = DrainWatch(
         after.record.get("invocations_before", after.gate.invocations if after.gate else 0),
         mapping.spec.maximum_batching_window_in_seconds,
         after.timeout,
     )
-    _wait_until_drained(replication, after, mapping, watch)
+    _wait_until_drained(replication, after, mapping, watch, timeout)
     _refuse_failed(replication, after, mapping)
     replication.note(after, state="running", applied_until=watch.applied_until)
     return replication.look()
@@ -188,7 +199,9 @@ def _predict_running(replication: Replication, before: Facts) -> Facts:
     return replace(before, mapping=replace(mapping, state="Enabled"), strays=[], gate=gate)
 
 
-def _wait_until_drained(replication: Replication, facts: Facts, mapping: EventSourceMapping, watch: DrainWatch) -> None:
+def _wait_until_drained(
+    replication: Replication, facts: Facts, mapping: EventSourceMapping, watch: DrainWatch, timeout: float
+) -> None:
     began = time.monotonic()
     blocks = BlockWatch()
     # Without a record of an earlier catch-up, every record of the stream counts.
@@ -215,8 +228,8 @@ def _wait_until_drained(replication: Replication, facts: Facts, mapping: EventSo
             raise _too_late(replication, state.at - lag)
         if state.blocked and blocks.seconds(state, clock) > _BLOCKED_SECONDS:
             raise _blocked(replication, mapping, state)
-        if clock - began > replication.wait_timeout:
-            raise _timed_out(replication, mapping, state, lag, verdict)
+        if clock - began > timeout:
+            raise _timed_out(replication, mapping, state, lag, verdict, timeout)
         time.sleep(_LOOK_INTERVAL)
 
 
@@ -300,11 +313,16 @@ def _blocked(replication: Replication, mapping: EventSourceMapping, state: GateS
 
 
 def _timed_out(
-    replication: Replication, mapping: EventSourceMapping, state: GateState, lag: float, verdict: Verdict
+    replication: Replication,
+    mapping: EventSourceMapping,
+    state: GateState,
+    lag: float,
+    verdict: Verdict,
+    timeout: float,
 ) -> SealiftError:
     if state.blocked:
         return _blocked(replication, mapping, state)
-    waited = f"Waited {replication.wait_timeout:g} s for replication of table {replication.origin} to catch up, "
+    waited = f"Waited {timeout:g} s for replication of table {replication.origin} to catch up, "
     if verdict is Verdict.IDLE:
         return SealiftError(
             f"{waited}and the function was not invoked since the mapping was enabled, although the stream holds "

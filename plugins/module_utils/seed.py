@@ -27,6 +27,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.places import ref
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_checks import (
     read_tables,
     refuse_after_cutover,
+    refuse_fenced_target,
     refuse_foreign_items,
     refuse_late,
     refuse_long_seed,
@@ -73,6 +74,7 @@ def run_seed(module: AnsibleAWSModule, now: Callable[[], float] = time.time) -> 
     if action is Action.NOTHING:
         return _result(module, entry or {}, entry or {}, changed=False)
     refuse_running_replication(dynamodb, journal.table, tables)
+    refuse_fenced_target(module, tables)
     if action is Action.BEGIN:
         refuse_foreign_items(at_target, tables, entry)
         refuse_long_seed(tables, module.params)

@@ -12,13 +12,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import Route, switched_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description
+from ansible_collections.sealift.dynamodb.plugins.module_utils.commands import place_variables
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
+from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import estimate_seed, limits_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import refuse_fenced
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names, writing_role_arn
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import RESTART, Identity
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
@@ -109,6 +116,19 @@ def refuse_running_replication(dynamodb: Client, journal: str, tables: Tables) -
             "deleted. Nothing was changed. Begin the seed again, which pauses replication first: "
             f"{RESTART.format(table=name)}"
         )
+
+
+def refuse_fenced_target(module: AnsibleAWSModule, tables: Tables) -> None:
+    """Refuse a target that takes no writes by the seed: a cutover that was backed out has left it so."""
+    source_arn, target_arn = tables.source["TableArn"], tables.target["TableArn"]
+    refuse_fenced(
+        client_at(module, Side.TARGET, "dynamodb"),
+        client_at(module, Side.TARGET, "sts"),
+        target_arn,
+        work="the seed",
+        role=writing_role_arn(source_arn, target_arn, replication_names(source_arn, Direction.FORWARD)),
+        place=place_variables(module.params),
+    )
 
 
 def refuse_foreign_items(target: Table, tables: Tables, entry: dict[str, Any] | None) -> None:

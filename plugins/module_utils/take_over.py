@@ -26,6 +26,9 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.time_to_live impo
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.watch import Watch
 
+# How much earlier than the stop a record must have been created to be left out: its time is in whole seconds.
+_SKIP_MARGIN_SECONDS = 10.0
+
 
 def take_over(move: Move) -> list[dict[str, Any]]:
     """Make the new table current, and return the conflicts: writes to the old one that could not be carried over."""
@@ -49,11 +52,15 @@ def take_over(move: Move) -> list[dict[str, Any]]:
 
 
 def start(move: Move, leg: Leg) -> None:
-    """Let changes flow on a leg, after nothing flows on the other any more."""
+    """Let changes flow on a leg, after nothing flows on the other any more.
+
+    The tables were equal then, and until then only replication wrote to the leg's old table. So the records of what it
+    wrote are left out: to apply them would move keys back before it moves them forward, for as long as that takes.
+    """
     move.write(active=leg.direction.value)
     facts = leg.replication.look()
-    # The tables were equal then, so what its stream has dropped since before does not matter.
-    leg.replication.note(facts, applied_until=move.entry["proven_at"])
+    equal_at = move.entry["stopped_at"] - _SKIP_MARGIN_SECONDS
+    leg.replication.note(facts, applied_until=equal_at, skip_before=equal_at)
     move.guard()
     run(leg.replication, leg.replication.look())
 

@@ -4,8 +4,9 @@
 """Applies the records of a DynamoDB stream to another table: the Lambda function of sealift.dynamodb.
 
 Of each key only the last record of a batch is written. A record that was not applied is reported, so that Lambda
-delivers it again with all that follow it; none is ever skipped. Each invocation registers at the gate, an item of
-the journal, before its first write and takes its entry away after its last one; a closed gate lets nobody in.
+delivers it again with all that follow it. Each invocation registers at the gate, an item of the journal, before its
+first write and takes its entry away after its last one; a closed gate lets nobody in. Records that are older than the
+gate's `skip_before` are left out: they are of the other direction's writes, and both tables were proven equal then.
 
 Item content never reaches a log or an error: they hold counts, sequence numbers and error codes.
 """
@@ -139,10 +140,15 @@ def read_change(record: Record, place: int) -> Change:
     return Change(identify(keys, keys), keys, item, must_read=not (removed or imaged), first=place)
 
 
-def coalesce(records: Sequence[Record]) -> list[Change]:
-    """Return one change a key, its last, in the order of the keys' first records."""
+def coalesce(records: Sequence[Record], skip_before: float = 0.0) -> list[Change]:
+    """Return one change a key, its last, in the order of the keys' first records.
+
+    :param skip_before: records that were created before that, in seconds since the epoch, are left out.
+    """
     changes: dict[Identity, Change] = {}
     for place, record in enumerate(records):
+        if record["dynamodb"]["ApproximateCreationDateTime"] < skip_before:
+            continue
         change = read_change(record, place)
         earlier = changes.get(change.identity, change)
         changes[change.identity] = replace(change, first=earlier.first)
@@ -366,7 +372,8 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     checkpoint: int | None = 0
     try:
         backoff = Backoff(context, WRITE_RESERVE)
-        replication = Replication(connect("SOURCE"), connect("TARGET"), coalesce(records), backoff)
+        changes = coalesce(records, float(gate.get("skip_before", {"N": "0"})["N"]))
+        replication = Replication(connect("SOURCE"), connect("TARGET"), changes, backoff)
         checkpoint = replication.run()
     finally:
         leave(context, gate, records, checkpoint)
