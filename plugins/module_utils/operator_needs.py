@@ -165,6 +165,8 @@ _ROWS = (
     _Row("clone", "backup_plans", "backup", "GetBackupSelection ListBackupSelections", _UNTOLD),
     _Row("seed", "source", "dynamodb", "BatchGetItem Scan"),
     _Row("seed verify", "target", "dynamodb", "BatchWriteItem"),
+    _Row("verify", "source target", "dynamodb", "GetResourcePolicy", "only for a repair"),
+    _Row("verify", "source", "dynamodb", "BatchWriteItem", "only for a repair after a cutover"),
     _Row("verify moves", "source target", "dynamodb", "BatchGetItem GetItem"),
     _Row("verify", "source", "dynamodb", "Scan"),
     _Row("seed verify moves", "source_stream", "dynamodb", "DescribeStream GetRecords GetShardIterator"),
