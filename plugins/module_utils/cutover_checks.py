@@ -20,7 +20,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import fenc
 from ansible_collections.sealift.dynamodb.plugins.module_utils.function_places import ROLE_VARIABLE
 from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import STARTING_POSITION
 from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Leg, Move
-from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import caller_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.policy import exempts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.probe import Probe, probe_clients
 from ansible_collections.sealift.dynamodb.plugins.module_utils.removal_state import removal_under_way
@@ -152,10 +152,8 @@ def _refuse_no_way_back(move: Move, facts: Facts) -> None:
 def _refuse_unfenceable(move: Move) -> None:
     old = move.leg.old
     exempt = exempt_roles(move)
-    with doing("ask AWS who is calling"):
-        caller = client_at(move.module, old.side, "sts").get_caller_identity()["Arn"]
     problem = fence_problem(old.acting.dynamodb, old.arn, exempt)
-    if exempts(exempt, caller):
+    if exempts(exempt, caller_at(move.module, old.side)):
         problem = "the caller has the role of the replication, which no fence refuses, so that it can't be probed"
     if problem:
         raise _refused(
