@@ -51,6 +51,10 @@ e2e: ## Whole migrations on the emulator
 unit emulator e2e: venv
 	$(PYTEST) tests/$@ $(ARGS)
 
+.PHONY: model
+model: venv ## Try everything that can happen to a key, in the protocol and in wrong ones (WAY=… shows one's loss)
+	@$(BIN)/python -m tests.model "$(WAY)"
+
 .PHONY: lock
 lock: ## Resolve requirements/direct.txt anew for both ends of the range
 	@$(PYTHON) -m tests.tools.lock
