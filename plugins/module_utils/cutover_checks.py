@@ -24,6 +24,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.places import cal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.policy import exempts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.probe import Probe, probe_clients
 from ansible_collections.sealift.dynamodb.plugins.module_utils.removal_state import removal_under_way
+from ansible_collections.sealift.dynamodb.plugins.module_utils.repair_lease import refuse_while_repairing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Facts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import ENTRY as SEED_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
@@ -35,6 +36,7 @@ _CLOCKS_SECONDS = 5.0
 def check(move: Move) -> None:
     """Refuse a move that could not be completed without a loss; reads only."""
     _refuse_removal(move)
+    refuse_while_repairing(move.journal)
     facts = move.leg.replication.look()
     _refuse_not_replicated(move, facts)
     _refuse_failed_records(move, facts)
