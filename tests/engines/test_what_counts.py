@@ -1,11 +1,12 @@
 # Copyright: Contributors to the Sealift project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No two repairs at once, and no verify that counts while there is one; nor a write to a table that is fenced."""
+"""When a comparison counts: not beside a repair, and not while replication is far behind. No two repairs at once."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -85,6 +86,23 @@ def test_a_verify_during_which_one_repaired_does_not_count(
     with pytest.raises(SealiftError, match=f"A repair of table {tables[0]} began while this run compared"):
         verify(Repairing(dynamodb, journal))
     assert journal.get("tail") is None
+    assert not journal.entries("verify#")
+
+
+@pytest.mark.parametrize(("hours", "refused"), [(0.9, False), (1.1, True)])
+def test_while_replication_is_far_behind_nothing_is_compared(
+    dynamodb: Any, tables: tuple[str, str], verify: Verify, journal: Journal, hours: float, refused: bool
+) -> None:
+    """What the stream drops before it is replicated would have moved a key forward again."""
+    fill(dynamodb, tables[1], [ITEM])
+    stuck = {"1": int(time.time() - hours * 3600)}
+    gate = {"open": True, "running": {}, "blocked": stuck, "invocations": 1, "records": 1}
+    Journal(dynamodb, JOURNAL, f"{journal.migration}#gate#forward#0").put("gate", gate)
+    if not refused:
+        assert verify()["clean"]
+        return
+    with pytest.raises(SealiftError, match=rf"Replication of table {tables[0]} is 6\d min behind"):
+        verify()
     assert not journal.entries("verify#")
 
 
