@@ -131,7 +131,7 @@ def killed_when(ferry: Ferry, run: Process, what: str, reached: Callable[[], boo
         return reached()
 
     try:
-        wait_for(what, seen, 180, pause=0.02)
+        wait_for(what, seen, 600, pause=0.02)
     finally:
         run.kill_all()
     assert ferry.entry["state"] == "backing out"

@@ -78,6 +78,6 @@ def _kill_after(ferry: Ferry, run: Command, move: str, step: str) -> None:
         return bool(entry) and entry["move"] == move and has_taken(entry, Step(step))
 
     try:
-        wait_for(f"the step {step} of the {move}", taken, 180, pause=0.02)
+        wait_for(f"the step {step} of the {move}", taken, 600, pause=0.02)
     finally:
         run.kill_all()
