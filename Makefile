@@ -51,6 +51,14 @@ e2e: ## Whole migrations on the emulator
 unit emulator e2e: venv
 	$(PYTEST) tests/$@ $(ARGS)
 
+.PHONY: torture planted
+SEED ?= 1
+MINUTES ?= 3
+torture: venv ## A migration's whole life under random faults and kills (SEED=1 MINUTES=3)
+	@$(BIN)/python -m tests.torture --seed $(SEED) --minutes $(MINUTES) $(ARGS)
+planted: venv ## Plant bugs, one after the other, and see the tests find each
+	@$(BIN)/python -m tests.torture.planted $(ARGS)
+
 .PHONY: model
 model: venv ## Try everything that can happen to a key, in the protocol and in wrong ones (WAY=… shows one's loss)
 	@$(BIN)/python -m tests.model "$(WAY)"

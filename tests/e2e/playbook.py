@@ -86,16 +86,26 @@ def one_paragraph(message: str, output: str = "") -> str:
 
 
 class Command:
-    """Something that was started and goes on beside the test, with all that it starts itself."""
+    """Something that was started and goes on beside the test, with all that it starts itself.
 
-    def __init__(self, command: Sequence[str | Path], environment: Mapping[str, str], folder: Path) -> None:
+    :param output: a file for what it prints, which can be read meanwhile.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        environment: Mapping[str, str],
+        folder: Path,
+        output: Path | None = None,
+    ) -> None:
+        self._output = output
         self.mark = uuid.uuid4().hex
         self._process = subprocess.Popen(
             command,
             env={name: value for name, value in environment.items() if value} | {MARK: self.mark},
             cwd=folder,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output.open("w") if output else subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
@@ -103,6 +113,8 @@ class Command:
 
     def wait(self) -> Run:
         output, _unused = self._process.communicate(timeout=LIMIT_SECONDS)
+        if self._output:
+            output = self._output.read_text(encoding="utf-8")
         return Run(self._process.returncode, output)
 
     def ended(self) -> bool:
@@ -146,6 +158,7 @@ class Process(Command):
         *arguments: str,
         variables: Mapping[str, str] | None = None,
         playbook: str = PLAYBOOK,
+        output: Path | None = None,
     ) -> None:
         environment = emulator.environment() | {
             "ANSIBLE_NOCOLOR": "1",
@@ -157,7 +170,7 @@ class Process(Command):
         }
         command: list[str | Path] = [Path(sys.executable).parent / "ansible-playbook", playbook, *arguments]
         # Neither an ansible.cfg nor an inventory of the checkout may be needed.
-        super().__init__(command, environment | dict(variables or {}), emulator.folder)
+        super().__init__(command, environment | dict(variables or {}), emulator.folder, output)
 
 
 def playbook(emulator: Emulator, *arguments: str, variables: Mapping[str, str] | None = None) -> Run:
