@@ -45,6 +45,10 @@ class Role:
         return {"SSESpecification": {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": self.key}}
 
     def run(self, state: str, *arguments: str) -> Run:
+        """Run the role for both directions, which must succeed."""
+        return self.attempt(state, *arguments).succeeded()
+
+    def attempt(self, state: str, *arguments: str) -> Run:
         """Run the role for both directions."""
         variables = {
             "replication_source": "users",
@@ -61,7 +65,8 @@ class Role:
         self._playbook.write_text(json.dumps([play]))
         done = subprocess.run(
             [Path(sys.executable).parent / "ansible-playbook", self._playbook, *arguments],
-            env=self.emulator.environment() | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "false"},
+            env=self.emulator.environment()
+            | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
             cwd=self.emulator.folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -69,7 +74,7 @@ class Role:
             check=False,
             timeout=LIMIT_SECONDS,
         )
-        return Run(done.returncode, done.stdout + done.stderr).succeeded()
+        return Run(done.returncode, done.stdout + done.stderr)
 
     def tagged(self) -> list[dict[str, str]]:
         """Return the tags of everything of this migration that can have some."""
@@ -102,6 +107,13 @@ class Role:
 
 def test_absent_needs_nothing_of_what_it_belonged_to(own_emulator: Emulator, tmp_path: Path) -> None:
     role = Role(own_emulator, tmp_path)
+    own_emulator.inject({"fault": "access_denied", "action": "logs:CreateLogGroup"})
+    message = role.attempt("present").refused()
+    assert "The replication of table users could not be deployed" in message
+    assert "'Create the log group'" in message
+    assert "not authorized to perform: logs:CreateLogGroup" in message
+    assert message.endswith("run the same command again: it goes on where it stopped.")
+    own_emulator.clear_faults()
     role.run("present")
     source_arn = own_emulator.client("dynamodb").describe_table(TableName="users")["Table"]["TableArn"]
     tagged = role.tagged()
@@ -122,4 +134,3 @@ def test_absent_needs_nothing_of_what_it_belonged_to(own_emulator: Emulator, tmp
     assert role.tagged() == []
     assert role.alarms() == 0
     assert role.run("absent").changed == 0
-    assert role.run("absent", "--check").changed == 0
