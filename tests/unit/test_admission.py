@@ -10,6 +10,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import 
     refuse_inactive,
     refuse_late,
     refuse_unless_seeded,
+    switched_at,
     verified_until,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
@@ -128,3 +129,42 @@ def test_a_clean_comparison_of_the_same_tables_and_stream_proves_as_much(
 ) -> None:
     identity = {"source_table_id": "s", "target_table_id": "t", "stream_arn": "stream"}
     assert verified_until(REVERSE, entry, identity) == until
+
+
+def test_a_refusal_names_the_table_and_the_command_whole() -> None:
+    for entry in (None, COMPLETE | {"state": "running"}):
+        with pytest.raises(SealiftError, match=r"table=users --tags seed$"):
+            refuse_unless_seeded("users", entry, IDENTITY)
+    with pytest.raises(SealiftError, match=r"The seed of table users can't go on"):
+        refuse_unless_seeded("users", COMPLETE | {"stream_arn": "other"}, IDENTITY)
+
+
+@pytest.mark.parametrize(
+    ("route", "seed_began_at", "applied_until", "words"),
+    [
+        (FORWARD, HOUR, None, "the seed of table users began at 1970-01-01T01:00:00Z, more than 23 hours ago"),
+        (
+            FORWARD,
+            HOUR,
+            2 * HOUR,
+            "replication of table users was last known to have caught up at 1970-01-01T02:00:00Z",
+        ),
+        (REVERSE, None, None, "it is not known until when the changes of table users-encrypted are in users"),
+    ],
+)
+def test_a_late_refusal_says_from_when_it_counts(
+    route: Route, seed_began_at: float | None, applied_until: float | None, words: str
+) -> None:
+    with pytest.raises(SealiftError) as caught:
+        refuse_late(route, seed_began_at, applied_until, 40 * HOUR)
+    assert f"It is too late to enable replication: {words}" in str(caught.value)
+
+
+def test_an_unfinished_move_whose_kind_is_not_noted_is_a_cutover() -> None:
+    with pytest.raises(SealiftError, match=r"The cutover of table users is under way.* --tags cutover$"):
+        refuse_inactive(FORWARD, {"active": "none"})
+
+
+@pytest.mark.parametrize(("moment", "text"), [(None, ""), (HOUR, " at 1970-01-01T01:00:00Z"), ("noon", " at noon")])
+def test_when_a_move_took_place_is_said_if_it_is_known(moment: object, text: str) -> None:
+    assert switched_at({"switched_at": moment}) == text

@@ -16,6 +16,7 @@ from tests.emulator.patches import (
     consumption,
     dax,
     gateway,
+    keys,
     kms,
     lambda_workers,
     mappings,
@@ -42,7 +43,7 @@ from tests.emulator.transitions import tick
 
 def apply() -> asyncio.Future[None]:
     """Puts every patch in place; what is returned keeps time until it is cancelled."""
-    dynamodb = (tables, ttl, backups, policies, streams, reads, writes, consumption, partiql)
+    dynamodb = (tables, keys, ttl, backups, policies, streams, reads, writes, consumption, partiql)
     # They forget at a reset what is theirs, and leave the rest to what was there before.
     settings_of_tables = (table_settings, autoscaling, stack_tables)
     functions = (callers, lambda_workers, mappings)
