@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from ansible_collections.sealift.dynamodb.plugins.module_utils.compare import compare_tables
 from tests.emulator.environment import Endpoint
 from tests.engines import seeding
+from tests.engines.function import Function
 from tests.engines.module import Module
 from tests.engines.tables import create, fill
 from tests.properties import values
 from tests.properties.drawn import drawn
-from tests.properties.replicating import replicate
 from tests.properties.values import Item, model_of
 
 KEYS = ["pk:S", "pk:N", "pk:B", "pk:S sk:B", "pk:N sk:S", "pk:B sk:N"]
@@ -69,7 +69,7 @@ def test_what_was_written_arrives_as_it_was(
         dynamodb.delete_item(TableName=tables[0], Key=key_of(item, key))
     kept = [item for place, item in enumerate(items) if place % 5]
     fill(dynamodb, tables[0], [key_of(item, key) for item in kept[::5]])
-    replicate(engine, tables, monkeypatch)
+    Function(engine, tables, monkeypatch).replicate()
     assert held(dynamodb, tables[1], key) == models([*kept, *(key_of(item, key) for item in kept[::5])], key)
     assert compare_tables(Module(dynamodb, *tables))["clean"] is True
 

@@ -86,14 +86,18 @@ def test_differences_are_counted_and_their_first_keys_told() -> None:
 
 
 def test_no_more_than_a_hundred_keys_are_told() -> None:
-    found = result_of(PAIR, different(extra=[str(number) for number in range(101)]), None, 60, 0)["differences"]["extra"]
+    found = result_of(PAIR, different(extra=[str(number) for number in range(101)]), None, 60, 0)["differences"][
+        "extra"
+    ]
     assert (found["count"], len(found["first_keys"])) == (101, 100)
 
 
 def test_what_was_not_read_to_its_end_is_not_clean() -> None:
     result = result_of(PAIR, replace(EQUAL, complete=False), None, 60, 0)
     assert (result["clean"], result["complete"]) == (False, False)
-    assert "0 missing, 0 extra, 0 changed. The compare ended there, at its limit of 100000 differences." in result["msg"]
+    assert (
+        "0 missing, 0 extra, 0 changed. The compare ended there, at its limit of 100000 differences." in result["msg"]
+    )
 
 
 def test_what_was_repaired_is_told() -> None:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the Sealift project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the function in this process, on the records of a stream, with an open gate."""
+"""Runs the function in this process, as Lambda would."""
 
 from __future__ import annotations
 
@@ -29,41 +29,51 @@ class Context:
 
     aws_request_id = "request"
 
+    def __init__(self, seconds: float = 60) -> None:
+        self._seconds = seconds
+
     def get_remaining_time_in_millis(self) -> int:
-        return 60_000
+        return int(self._seconds * 1000)
 
 
-def replicate(engine: Endpoint, tables: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bring all records of the source's stream to the target."""
-    source, target = tables
-    dynamodb = engine.client("dynamodb")
-    gate = f"{arn_of(dynamodb, source)}#gate#forward"
-    _open(dynamodb, gate)
-    variables = {"SOURCE_TABLE": source, "TARGET_TABLE": target, "JOURNAL_TABLE": JOURNAL, "GATE": gate}
-    with monkeypatch.context() as environment:
+class Function:
+    """The function between two tables, with a gate of its own that is open."""
+
+    def __init__(self, engine: Endpoint, tables: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._engine = engine
+        self._source = tables[0]
+        self.dynamodb = engine.client("dynamodb")
+        prefix = f"{arn_of(self.dynamodb, self._source)}#gate#forward"
+        self.gate_key = {"migration": {"S": f"{prefix}#0"}, "entry": {"S": "gate"}}
+        variables = {"SOURCE_TABLE": tables[0], "TARGET_TABLE": tables[1], "JOURNAL_TABLE": JOURNAL, "GATE": prefix}
         for name, value in {**engine.variables(), **variables}.items():
-            environment.setenv(name, value)
-        _forget_connections()
-        records = _records(engine, source)
+            monkeypatch.setenv(name, value)
+        # Connections of another test's engine.
+        for kept in (clients.client_for, clients.session_of):
+            kept.cache_clear()
+        self.note("open", {"BOOL": True})
+
+    def note(self, name: str, value: dict[str, Any]) -> None:
+        """Write an attribute of the gate."""
+        self.dynamodb.update_item(
+            TableName=JOURNAL,
+            Key=self.gate_key,
+            UpdateExpression="SET #name = :value",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues={":value": value},
+        )
+
+    def gate(self) -> dict[str, Any]:
+        return dict(self.dynamodb.get_item(TableName=JOURNAL, Key=self.gate_key, ConsistentRead=True)["Item"])
+
+    def handle(self, records: list[dict[str, Any]], seconds: float = 60) -> dict[str, Any]:
+        return replicator.handler({"Records": records}, Context(seconds))
+
+    def replicate(self) -> None:
+        """Bring all records of the source's stream to the target."""
+        records = _records(self._engine, self._source)
         for start in range(0, len(records), MOST_RECORDS):
-            event = {"Records": records[start : start + MOST_RECORDS]}
-            assert replicator.handler(event, Context()) == {"batchItemFailures": []}
-    _forget_connections()
-
-
-def _open(dynamodb: Any, gate: str) -> None:
-    dynamodb.update_item(
-        TableName=JOURNAL,
-        Key={"migration": {"S": f"{gate}#0"}, "entry": {"S": "gate"}},
-        UpdateExpression="SET #open = :true",
-        ExpressionAttributeNames={"#open": "open"},
-        ExpressionAttributeValues={":true": {"BOOL": True}},
-    )
-
-
-def _forget_connections() -> None:
-    for kept in (clients.client_for, clients.session_of):
-        kept.cache_clear()
+            assert self.handle(records[start : start + MOST_RECORDS]) == {"batchItemFailures": []}
 
 
 def _records(engine: Endpoint, table: str) -> list[dict[str, Any]]:
