@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keys are equal by value."""
 
+from functools import partial
+
 import pytest
 
 from tests.emulator import Emulator
@@ -14,10 +16,9 @@ def test_a_number_is_found_however_it_is_written(emulator: Emulator, name: str, 
     dynamodb = emulator.client("dynamodb")
     create(dynamodb, name, "pk:S sk:N")
     key, other = ({"pk": {"S": "a"}, "sk": {"N": text}} for text in (written, asked))
-    for delete in (
-        lambda: dynamodb.delete_item(TableName=name, Key=other),
-        lambda: dynamodb.batch_write_item(RequestItems={name: [{"DeleteRequest": {"Key": other}}]}),
-    ):
+    delete_one = partial(dynamodb.delete_item, TableName=name, Key=other)
+    delete_some = partial(dynamodb.batch_write_item, RequestItems={name: [{"DeleteRequest": {"Key": other}}]})
+    for delete in (delete_one, delete_some):
         dynamodb.put_item(TableName=name, Item=key)
         dynamodb.put_item(TableName=name, Item=other)
         assert dynamodb.scan(TableName=name)["Count"] == 1

@@ -6,20 +6,15 @@
 from __future__ import annotations
 
 import base64
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+import clients
 import pytest
+import replicator
 
 from tests.emulator.environment import Endpoint
 from tests.engines.seeding import JOURNAL, arn_of
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "roles" / "replication" / "files"))
-
-import clients
-import replicator
 
 MOST_RECORDS = 1000
 

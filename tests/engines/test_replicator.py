@@ -10,10 +10,11 @@ import time
 from typing import Any
 
 import pytest
+import replicator
 
 from tests.emulator.environment import Endpoint
 from tests.engines import seeding
-from tests.engines.function import Function, replicator
+from tests.engines.function import Function
 from tests.engines.seeding import JOURNAL
 
 CREATED = 1_700_000_000

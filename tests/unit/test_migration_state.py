@@ -259,12 +259,13 @@ def test_a_mapping_that_no_entry_tells_of_is_replication() -> None:
 
 
 @pytest.mark.parametrize(
-    ("term", "entries"), [(SEED_TERM, {"seed": seed(state="running")}), (MOVE_TERM, {"switch": switch(**MID_MOVE)})]
+    ("term", "name", "entry"),
+    [(SEED_TERM, "stage#seed", seed(state="running")), (MOVE_TERM, "stage#cutover", switch(**MID_MOVE))],
 )
-def test_a_run_acts_as_long_as_its_lease_and_the_clocks_allow(term: Term, entries: dict[str, dict[str, Any]]) -> None:
+def test_a_run_acts_as_long_as_its_lease_and_the_clocks_allow(term: Term, name: str, entry: dict[str, Any]) -> None:
     def state(seconds_ago: float, owner: str = "host") -> str | None:
-        [(name, entry)] = entries.items()
-        return stage_of(known(**{name: entry | {"owner": owner, "updated_at": NOW - seconds_ago}})).state
+        renewed = {"owner": owner, "updated_at": NOW - seconds_ago}
+        return stage_of(replace(EMPTY, entries={name: entry | renewed})).state
 
     assert state(term.lease + 2) == "running"
     assert state(term.lease + 2.1) == "interrupted"
