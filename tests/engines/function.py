@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
 from typing import Any
 
 import clients
@@ -15,6 +13,7 @@ import replicator
 
 from tests.emulator.environment import Endpoint
 from tests.engines.seeding import JOURNAL, arn_of
+from tests.ledger.values import encoded
 
 MOST_RECORDS = 1000
 
@@ -89,20 +88,5 @@ def _as_in_an_event(record: dict[str, Any]) -> dict[str, Any]:
     data = dict(record["dynamodb"])
     data["ApproximateCreationDateTime"] = data["ApproximateCreationDateTime"].timestamp()
     for image in data.keys() & {"Keys", "NewImage", "OldImage"}:
-        data[image] = {name: _encoded(value) for name, value in data[image].items()}
+        data[image] = {name: encoded(value) for name, value in data[image].items()}
     return {"eventName": record["eventName"], "dynamodb": data}
-
-
-def _encoded(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a value with its binaries as base64 text."""
-    ((kind, content),) = value.items()
-    match kind:
-        case "B":
-            return {kind: base64.b64encode(content).decode()}
-        case "BS":
-            return {kind: [base64.b64encode(member).decode() for member in content]}
-        case "L":
-            return {kind: [_encoded(element) for element in content]}
-        case "M":
-            return {kind: {name: _encoded(element) for name, element in content.items()}}
-    return {kind: content}

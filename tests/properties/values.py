@@ -9,10 +9,11 @@ Items are in the form of boto3's low-level client.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
 from hypothesis import strategies as st
+
+from tests.ledger.values import comparable
 
 Value = dict[str, Any]
 Item = dict[str, Value]
@@ -33,26 +34,9 @@ binaries = st.binary(max_size=12) | BLOBS
 names = st.text(CHARACTERS, min_size=1, max_size=12) | st.sampled_from(["S", "B", "BS", "a.b", "#n", ":v", "x" * 255])
 
 
-def model(value: Value) -> Any:
-    """Return what a value stands for, with DynamoDB's own equality, without any of the collection's code."""
-    ((kind, content),) = value.items()
-    match kind:
-        case "N":
-            return kind, Fraction(content)
-        case "NS":
-            return kind, frozenset(map(Fraction, content))
-        case "SS" | "BS":
-            return kind, frozenset(content)
-        case "L":
-            return kind, tuple(map(model, content))
-        case "M":
-            return kind, model_of(content)
-    return kind, content
-
-
 def model_of(item: Item) -> frozenset[Any]:
-    """Return the same of an item, or of a map."""
-    return frozenset((name, model(value)) for name, value in item.items())
+    """Return what an item, or a map, stands for, with DynamoDB's own equality."""
+    return frozenset((name, comparable(value)) for name, value in item.items())
 
 
 @st.composite
@@ -79,7 +63,7 @@ def spellings(draw: st.DrawFn, sign: str, digits: str, exponent: int) -> str:
 def distinct(elements: st.SearchStrategy[Any], kind: str) -> st.SearchStrategy[list[Any]]:
     """Draw the members of a set: at least one, no two of them equal."""
     single = kind[0]
-    return st.lists(elements, min_size=1, max_size=4, unique_by=lambda member: model({single: member}))
+    return st.lists(elements, min_size=1, max_size=4, unique_by=lambda member: comparable({single: member}))
 
 
 scalars: st.SearchStrategy[Value] = st.one_of(
@@ -188,7 +172,7 @@ def changed(draw: st.DrawFn, value: Value) -> Value:
         inside = [st.just({"S": content}), st.just({"NS": [content]})]
     # Not one_of, which would draw mostly from the many branches of the last.
     alternatives = st.sampled_from([*inside, values]).flatmap(lambda each: each)
-    return draw(alternatives.filter(lambda other: model(other) != model(value)))
+    return draw(alternatives.filter(lambda other: comparable(other) != comparable(value)))
 
 
 @st.composite

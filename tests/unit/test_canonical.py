@@ -56,11 +56,28 @@ def test_different_numbers_differ(one: str, other: str) -> None:
     assert not same({"N": one}, {"N": other})
 
 
-@pytest.mark.parametrize("text", ["", "abc", "1.2.3", "-", ".", "٣", "1 2", "NaN", "Infinity"])
+@pytest.mark.parametrize("text", ["", "abc", "1.2.3", "-", ".", "٣", "1 2", "X1", "NaN", "Infinity"])
 def test_what_is_no_number_is_an_error_that_does_not_tell_the_value(text: str) -> None:
     with pytest.raises(SealiftError) as caught:
         canonical_number(text)
     assert not text or text in {".", "-"} or text not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("1E37", "1" + "0" * 37),
+        ("1E38", "1E38"),
+        ("12E36", "12" + "0" * 36),
+        ("12E37", "12E37"),
+        ("-1E-38", "-0." + "0" * 37 + "1"),
+        ("1E-39", "1E-39"),
+        ("12E-1", "1.2"),
+        ("0" * 38, "0"),
+    ],
+)
+def test_a_number_is_written_plainly_where_it_fits_in_38_places(number: str, text: str) -> None:
+    assert canonical_number(number) == text
 
 
 DIFFERENT: list[dict[str, Any]] = [
@@ -82,6 +99,8 @@ DIFFERENT: list[dict[str, Any]] = [
     {"L": [{"S": "a"}, {"S": "b"}]},
     {"L": [{"S": "b"}, {"S": "a"}]},
     {"L": [{"S": "ab"}]},
+    {"L": [{"NULL": True}, {"S": "a"}]},
+    {"L": [{"S": "a"}, {"NULL": True}]},
     {"L": [{"S": "a"}, {"S": ""}, {"S": "b"}]},
     {"M": {"a": {"S": "b"}}},
     {"M": {"ab": {"S": ""}}},
@@ -94,6 +113,9 @@ DIFFERENT: list[dict[str, Any]] = [
     {"BS": [b"1"]},
     {"SS": ["a", "b"]},
     {"SS": ["ab"]},
+    {"SS": ["ac"]},
+    {"SS": ["ab", "ac"]},
+    {"SS": ["ab", "ad"]},
     {"BS": [b"a", b"b"]},
     {"BS": [b"ab"]},
     {"NS": ["1", "2"]},
@@ -109,6 +131,15 @@ DIFFERENT: list[dict[str, Any]] = [
 def test_no_two_different_values_share_a_hash() -> None:
     hashes = {item_hash({"a": value}) for value in DIFFERENT}
     assert len(hashes) == len(DIFFERENT)
+
+
+def test_a_set_of_strings_is_never_taken_for_a_string() -> None:
+    """Made so that the two would have one form if a set of strings had the tag of a string."""
+    others = ["b", "c", "d", "e"]
+    rest = "".join(f"\0\0\0\x01{other}" for other in others) + "0"
+    of_a_set = {"L": [{"SS": [f"aS\0\0\0{chr(len(rest))}", *others]}, {"NULL": True}]}
+    of_strings = {"L": [{"S": "\0\0\0\x06a"}, {"S": rest}]}
+    assert not same(of_a_set, of_strings)
 
 
 def test_the_attributes_of_an_item_cannot_be_shifted() -> None:
