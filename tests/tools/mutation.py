@@ -89,7 +89,7 @@ def run() -> None:
     """Let mutmut try all that is new, with one engine for all its processes."""
     forget_overlooked()
     with DynamoDBLocal(shared=False) as engine:
-        environment = os.environ | {"SEALIFT_DYNAMODB_LOCAL": engine.endpoint}
+        environment = os.environ | {"SEALIFT_DYNAMODB_LOCAL": engine.endpoint, "SEALIFT_PROPERTIES": "mutation"}
         command = (sys.executable, "-m", "mutmut", "run", "--max-children", str(os.cpu_count() or 2))
         with (TREE / "log").open("w", encoding="utf-8") as log:
             if subprocess.run(command, cwd=TREE, env=environment, stdout=log, stderr=log, check=False).returncode:

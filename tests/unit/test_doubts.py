@@ -242,7 +242,7 @@ def test_pauses_grow_while_the_source_stands_still_to_a_limit(monkeypatch: pytes
 
     def uniform(least: float, most: float) -> float:
         asked.append((least, most))
-        return most
+        return least
 
     monkeypatch.setattr("random.uniform", uniform)
     world = World(always(b"old"), always(None), max_lag=30.0)
@@ -252,7 +252,7 @@ def test_pauses_grow_while_the_source_stands_still_to_a_limit(monkeypatch: pytes
         waits.append(round(wait, 2))
         world.now += wait
         world.doubts.round()
-    assert waits[:11] == [0, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 4, 4]
+    assert waits[:11] == [0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2, 2]
     assert set(asked) == {(0.5, 1.0)}
     assert world.doubts.differences == {KEY: Difference.MISSING}
     # The last round comes when the lag has passed, not before.
@@ -271,3 +271,11 @@ def test_all_doubts_are_counted() -> None:
     world = World(always(b"x"), always(b"x"))
     world.doubts.begin([b"1", b"2", b"3"])
     assert world.doubts.begun == 3
+
+
+def test_without_a_lag_the_rounds_are_three_with_a_pause_before_each_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda least, most: most)
+    world = World(always(b"old"), always(None), max_lag=0.0)
+    assert world.run() == {KEY: Difference.MISSING}
+    assert world.reads == 2 * 3
+    assert world.now == pytest.approx(0.02 + 0.04 + 6 * READ_SECONDS)
