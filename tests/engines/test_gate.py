@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import to_attribute, to_item
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
@@ -160,6 +161,34 @@ def test_it_opens_only_where_the_journal_still_says_what_was_seen(
     assert (state.open if opens else state.closed) is True
 
 
+class Busy:
+    """A client whose transactions fail at first, since an invocation writes to the gate at the same moment."""
+
+    def __init__(self, dynamodb: Any, failures: int) -> None:
+        self._dynamodb = dynamodb
+        self.failures = failures
+
+    def __getattr__(self, operation: str) -> Any:
+        return getattr(self._dynamodb, operation)
+
+    def transact_write_items(self, **request: Any) -> Any:
+        if not self.failures:
+            return self._dynamodb.transact_write_items(**request)
+        self.failures -= 1
+        error = {"Code": "TransactionCanceledException", "Message": ""}
+        reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}]
+        raise ClientError(cast(Any, {"Error": error, "CancellationReasons": reasons}), "TransactWriteItems")
+
+
+def test_it_opens_although_others_write_to_it(dynamodb: Any, journal: str, gate: Gate) -> None:
+    busy = Busy(dynamodb, 2)
+    Gate(busy, journal, SOURCE).open(2, [])
+    state = gate.read()
+    assert state is not None
+    assert state.open
+    assert busy.failures == 0
+
+
 def test_it_does_not_open_where_a_part_is_missing(dynamodb: Any, journal: str, gate: Gate) -> None:
     dynamodb.delete_item(TableName=journal, Key=part(1))
     with pytest.raises(LostRaceError):
@@ -209,6 +238,7 @@ def test_waiting_ends_with_the_last_invocation(dynamodb: Any, journal: str, gate
             return getattr(dynamodb, operation)
 
         def get_item(self, **request: Any) -> Any:
+            assert request["ConsistentRead"] is True
             looks.append(1)
             if len(looks) == 7:
                 put(dynamodb, journal, 0, "running", {})

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import replicator
+from botocore.exceptions import ClientError
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from tests.emulator.environment import Endpoint
 from tests.engines import seeding
 from tests.engines.function import Function
@@ -165,6 +168,54 @@ def test_records_from_before_the_gate_opened_are_left_out(function: Function, ta
     assert function.handle([record(1, "a", {}), record(2, "b", {}), record(3, "c", {})]) == failures()
     assert held(function, tables[1]).keys() == {"b", "c"}
     assert function.gate()["records"] == {"N": "3"}
+
+
+class Throttled:
+    """A client of which every second update is throttled, the first one, too."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._updates = itertools.count()
+
+    def __getattr__(self, operation: str) -> Any:
+        return getattr(self._client, operation)
+
+    def update_item(self, **request: Any) -> Any:
+        if next(self._updates) % 2:
+            return self._client.update_item(**request)
+        told = {"Error": {"Code": "ThrottlingException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+        raise ClientError(cast(Any, told), "UpdateItem")
+
+
+def test_each_client_is_that_of_its_place_and_the_gate_is_told_in_the_end(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    journal = Throttled(function.dynamodb)
+
+    def connect(place: str) -> Any:
+        asked.append(place)
+        return journal if place == "JOURNAL" else function.dynamodb
+
+    monkeypatch.setattr(replicator, "connect", connect)
+    assert function.handle([record(1, "a", {}), record(2, "bad", REFUSED)]) == failures(2)
+    assert asked == ["JOURNAL", "SOURCE", "TARGET", "JOURNAL", "JOURNAL"]
+    assert function.gate()["running"] == {"M": {}}
+    assert function.gate()["blocked"]["M"].keys() == {"2"}
+
+
+def test_a_batch_leaves_by_the_part_of_the_gate_by_which_it_came(
+    function: Function, tables: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(function.dynamodb, JOURNAL, seeding.arn_of(function.dynamodb, tables[0]))
+    gate.ensure(3)
+    gate.open(3, [])
+    monkeypatch.setenv("GATE_PARTS", "3")
+    for number in range(1, 20, 2):
+        assert function.handle([record(number, "a", {}), record(number + 1, "b", {})]) == failures()
+        state = gate.read()
+        assert state is not None
+        assert (state.running, state.records) == ({}, number + 1)
 
 
 def test_without_an_image_the_source_is_read(function: Function, tables: tuple[str, str]) -> None:
