@@ -63,11 +63,25 @@ planted: venv ## Plant bugs, one after the other, and see the tests find each
 model: venv ## Try everything that can happen to a key, in the protocol and in wrong ones (WAY=… shows one's loss)
 	@$(BIN)/python -m tests.model "$(WAY)"
 
+.PHONY: properties
+properties: venv ## Items of every kind through everything (SEALIFT_PROPERTIES=thorough draws far more)
+	$(PYTEST) tests/properties $(ARGS)
+
+.PHONY: coverage
+coverage: venv ## Run every check and test, and show which code they have not run (slower than `make test`)
+	@rm -rf build/coverage && mkdir -p build/coverage
+	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage run -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+	@$(BIN)/python -m tests.tools.coverage_report
+
+.PHONY: mutation
+mutation: venv ## Change the code in small ways; the tests must notice (not a part of `make test`)
+	@$(BIN)/python -m tests.tools.mutation
+
 .PHONY: lock
 lock: ## Resolve requirements/direct.txt anew for both ends of the range
 	@$(PYTHON) -m tests.tools.lock
 
 .PHONY: clean
 clean: ## Delete all that these targets made
-	rm -rf .venv .venv-* build dist .ansible .cache .mypy_cache .pytest_cache .ruff_cache tests/output
+	rm -rf .venv .venv-* build dist .ansible .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

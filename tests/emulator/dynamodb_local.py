@@ -7,7 +7,9 @@ It has no streams for Lambda, no KMS, no tags: tables and items only. Needs Java
 amplify-dynamodb-simulator carries it; the package is kept in build/dynamodb-local.
 """
 
+import fcntl
 import hashlib
+import itertools
 import os
 import re
 import selectors
@@ -15,6 +17,8 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,11 +40,25 @@ class DynamoDBLocalMissingError(Exception):
     """It cannot run here; the text says why."""
 
 
-class DynamoDBLocal(Endpoint):
-    """One engine on a free port of 127.0.0.1, in memory. A context manager; ends with this process in any case."""
+class Tables(Endpoint):
+    """The tables that one access key sees."""
 
-    def __init__(self, *, region: str = REGION) -> None:
+    def reset(self) -> None:
+        client = self.client("dynamodb")
+        for page in client.get_paginator("list_tables").paginate():
+            for table in page["TableNames"]:
+                client.delete_table(TableName=table)
+
+
+class DynamoDBLocal(Tables):
+    """One engine on a free port of 127.0.0.1, in memory. A context manager; ends with this process in any case.
+
+    :param shared: whether all access keys see the same tables, or each its own.
+    """
+
+    def __init__(self, *, region: str = REGION, shared: bool = True) -> None:
         super().__init__(region)
+        self._shared = shared
         self._process: subprocess.Popen[str] | None = None
         self._folder: Path | None = None
 
@@ -78,7 +96,7 @@ class DynamoDBLocal(Endpoint):
                     _LAUNCHER.stem,
                     str(os.getpid()),
                     "-inMemory",
-                    "-sharedDb",
+                    *(["-sharedDb"] if self._shared else []),
                     "-disableTelemetry",
                 ],
                 cwd=self._folder, env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -117,11 +135,22 @@ class DynamoDBLocal(Endpoint):
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def reset(self) -> None:
-        client = self.client("dynamodb")
-        for page in client.get_paginator("list_tables").paginate():
-            for table in page["TableNames"]:
-                client.delete_table(TableName=table)
+
+@contextmanager
+def part_of(running: str) -> Iterator[Tables]:
+    """A part of an engine that runs already, at this endpoint, which no other process has meanwhile."""
+    for number in itertools.count():
+        lock = Path(tempfile.gettempdir()) / f"sealift-{running.rpartition(':')[2]}-{number}"
+        with lock.open("w", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            part = Tables(REGION, f"Part{number}")
+            part.endpoint = running
+            part.reset()
+            yield part
+            return
 
 
 def fetch(folder: Path) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulator.aws import Cloud
-from tests.emulator.dynamodb_local import DynamoDBLocal, DynamoDBLocalMissingError
+from tests.emulator.dynamodb_local import DynamoDBLocal, DynamoDBLocalMissingError, Tables, part_of
 from tests.emulator.launcher import Emulator
 from tests.emulator.settings import Settings
 
@@ -75,7 +75,11 @@ def slow_cloud(slow_emulator: Emulator, tmp_path: Path, name: str) -> Cloud:
 
 
 @pytest.fixture(scope="session")
-def shared_dynamodb_local(no_aws_configuration: None) -> Iterator[DynamoDBLocal]:
+def shared_dynamodb_local(no_aws_configuration: None) -> Iterator[Tables]:
+    if running := os.environ.get("SEALIFT_DYNAMODB_LOCAL"):
+        with part_of(running) as part:
+            yield part
+        return
     try:
         engine = DynamoDBLocal()
         engine.start()
@@ -88,7 +92,7 @@ def shared_dynamodb_local(no_aws_configuration: None) -> Iterator[DynamoDBLocal]
 
 
 @pytest.fixture
-def dynamodb_local(shared_dynamodb_local: DynamoDBLocal) -> Iterator[DynamoDBLocal]:
+def dynamodb_local(shared_dynamodb_local: Tables) -> Iterator[Tables]:
     """The session's DynamoDB Local, empty for every test. Skips without Java or npm, but fails where CI=true."""
     yield shared_dynamodb_local
     shared_dynamodb_local.reset()

@@ -3,9 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is said about items and capacity is tested on two engines: each has its own gaps."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+# The function's file is no part of a package: Lambda imports it by its name, and so do these tests.
+sys.path.insert(0, str(Path(__file__).parents[2] / "roles" / "replication" / "files"))
 
 
 @pytest.fixture(params=["emulator", "dynamodb_local"])

@@ -26,8 +26,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.seed import run_s
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import spec_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.workload import Sample
 from tests.engines.module import Module as Compare
+from tests.engines.seeding import JOURNAL, Module
 from tests.engines.tables import Item, create, fill
-from tests.engines.test_seed import JOURNAL, Module
 
 WRITES, READS = 0.02, 0.05
 PROJECTIONS: dict[str, dict[str, Any]] = {

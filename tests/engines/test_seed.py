@@ -15,43 +15,13 @@ import pytest
 from ansible_collections.sealift.dynamodb.plugins.module_utils import estimate, seed_run
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
-from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import SEED_TERM, Lease
-from ansible_collections.sealift.dynamodb.plugins.module_utils.seed import run_seed
 from tests.emulator import Emulator
+from tests.engines import seeding
+from tests.engines.seeding import JOURNAL, arn_of, journal_of, seed
 from tests.engines.tables import Item, create, fill
 
-JOURNAL = "journal-of-the-test"
 HOUR = 3600
-
-
-class Module:
-    """What a use case needs of an AnsibleAWSModule."""
-
-    _diff = True
-
-    def __init__(self, client: Any, source: str, target: str, *, check_mode: bool = False, **params: Any) -> None:
-        self._client = client
-        self.check_mode = check_mode
-        self.params: dict[str, Any] = {
-            "source": source,
-            "target": target,
-            "total_segments": 4,
-            "workers": 4,
-            "page_items": 50,
-            "max_read_units": None,
-            "max_write_units": None,
-            "restart": False,
-            "journal": JOURNAL,
-            "status_path": None,
-        } | params
-
-    def client(self, service: str, **_: Any) -> Any:
-        assert service == "dynamodb"
-        return self._client
-
-    def debug(self, message: str) -> None:
-        pass
 
 
 class Meddler:
@@ -115,26 +85,7 @@ def armed(dynamodb: Any, name: str) -> tuple[str, str]:
 
 
 def arm(dynamodb: Any, name: str) -> tuple[str, str]:
-    """Make two tables, the source with a stream and 400 items, and a journal with a closed gate."""
-    source, target = create(dynamodb, f"{name}-s", "id:B at:N"), create(dynamodb, f"{name}-t", "id:B at:N")
-    stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-    dynamodb.update_table(TableName=source, StreamSpecification=stream)
-    fill(dynamodb, source, [item(number) for number in range(400)])
-    create(dynamodb, JOURNAL, "migration:S entry:S")
-    Gate(dynamodb, JOURNAL, arn_of(dynamodb, source)).ensure(1)
-    return source, target
-
-
-def arn_of(client: Any, table: str) -> str:
-    return str(client.describe_table(TableName=table)["Table"]["TableArn"])
-
-
-def journal_of(client: Any, table: str) -> Journal:
-    return Journal(client, JOURNAL, arn_of(client, table))
-
-
-def seed(client: Any, tables: tuple[str, str], now: Callable[[], float] = time.time, **options: Any) -> dict[str, Any]:
-    return run_seed(Module(client, *tables, **options), now)
+    return seeding.armed(dynamodb, name, "id:B at:N", [item(number) for number in range(400)])
 
 
 def test_every_item_of_every_type_arrives_once(dynamodb: Any, armed: tuple[str, str]) -> None:

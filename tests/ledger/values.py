@@ -12,7 +12,7 @@ Item = dict[str, Any]
 
 
 def comparable(value: Mapping[str, Any]) -> Any:
-    """Return a value that equals another's if DynamoDB takes the two for equal: with its type, sets without order."""
+    """Return a value that equals another's if DynamoDB takes the two for equal; hashable."""
     ((kind, content),) = value.items()
     match kind:
         case "N":
@@ -22,9 +22,9 @@ def comparable(value: Mapping[str, Any]) -> Any:
         case "SS" | "BS":
             return kind, frozenset(content)
         case "L":
-            return kind, [comparable(element) for element in content]
+            return kind, tuple(comparable(element) for element in content)
         case "M":
-            return kind, {name: comparable(element) for name, element in content.items()}
+            return kind, frozenset((name, comparable(element)) for name, element in content.items())
     return kind, content
 
 

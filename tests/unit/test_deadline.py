@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The times that follow from when a seed began, and how figures are said."""
 
+import time
+
 import pytest
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
@@ -31,8 +33,12 @@ def test_a_shorter_retention_shortens_all() -> None:
     assert not deadline.may_begin(19.0)
 
 
-def test_clock_time_is_utc() -> None:
-    assert clock_time(1_795_421_520.9) == "2026-11-23T08:12:00Z"
+def test_clock_time_is_utc_wherever_the_clock_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Kathmandu")
+        time.tzset()
+        assert clock_time(1_795_421_520.9) == "2026-11-23T08:12:00Z"
+    time.tzset()
 
 
 @pytest.mark.parametrize(

@@ -220,3 +220,62 @@ def test_a_difference_shows_although_records_go_on() -> None:
         counted.round()
     assert counted.doubts.differences == {KEY: Difference.CHANGED}
     assert len(counted.doubts) == 1
+
+
+def test_settling_waits_for_each_round_and_ends_with_the_last_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(always(b"new"), behind(lambda now: b"new" if now > 0 else None, 1.0))
+
+    def pass_by(seconds: float) -> None:
+        assert seconds > 0
+        world.now += seconds
+
+    monkeypatch.setattr("time.sleep", pass_by)
+    world.doubts.begin([KEY])
+    world.doubts.settle()
+    assert world.doubts.differences == {}
+    assert len(world.doubts) == 0
+    assert 1.0 <= world.now < 2.5
+
+
+def test_pauses_grow_while_the_source_stands_still_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[float, float]] = []
+
+    def uniform(least: float, most: float) -> float:
+        asked.append((least, most))
+        return least
+
+    monkeypatch.setattr("random.uniform", uniform)
+    world = World(always(b"old"), always(None), max_lag=30.0)
+    world.doubts.begin([KEY])
+    waits = []
+    while (wait := world.doubts.wait()) is not None:
+        waits.append(round(wait, 2))
+        world.now += wait
+        world.doubts.round()
+    assert waits[:11] == [0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2, 2]
+    assert set(asked) == {(0.5, 1.0)}
+    assert world.doubts.differences == {KEY: Difference.MISSING}
+    # The last round comes when the lag has passed, not before.
+    assert 30 <= world.now < 30.1
+
+
+def test_a_source_that_moves_is_looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda least, most: most)
+    world = World(counter(0.001), always(None), max_lag=1.0)
+    world.run()
+    # A round takes two reads, and 0.02 s go by between two of them.
+    assert world.reads / 2 == pytest.approx(1.0 / (0.02 + 2 * READ_SECONDS), abs=3)
+
+
+def test_all_doubts_are_counted() -> None:
+    world = World(always(b"x"), always(b"x"))
+    world.doubts.begin([b"1", b"2", b"3"])
+    assert world.doubts.begun == 3
+
+
+def test_without_a_lag_the_rounds_are_three_with_a_pause_before_each_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda least, most: most)
+    world = World(always(b"old"), always(None), max_lag=0.0)
+    assert world.run() == {KEY: Difference.MISSING}
+    assert world.reads == 2 * 3
+    assert world.now == pytest.approx(0.02 + 0.04 + 6 * READ_SECONDS)

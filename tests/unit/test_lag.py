@@ -40,10 +40,11 @@ def test_lag_is_the_age_of_the_oldest_record_in_flight_or_blocked() -> None:
     assert state(0, oldest=7).lag_seconds(TIMEOUT) == 7
     assert state(0, oldest=7, blocked={"1": NOW - 30}).lag_seconds(TIMEOUT) == 30
     assert state(0, oldest=-2).lag_seconds(TIMEOUT) == 0
+    assert state(0, blocked={"1": NOW - 1.26}).lag_seconds(TIMEOUT) == 1.3
 
 
 def test_an_invocation_older_than_the_timeout_is_dead() -> None:
-    running = {"dead": Invocation(NOW - TIMEOUT - 6, NOW - 500), "alive": Invocation(NOW - TIMEOUT - 4, NOW - 80)}
+    running = {"dead": Invocation(NOW - TIMEOUT - 5.1, NOW - 500), "alive": Invocation(NOW - TIMEOUT - 5, NOW - 80)}
     seen = state(0, running=running)
     assert seen.in_flight(TIMEOUT) == [running["alive"]]
     assert seen.lag_seconds(TIMEOUT) == 80
@@ -123,6 +124,25 @@ def test_what_is_seen_in_flight_tells_until_when_all_is_applied() -> None:
     assert drain.observe(state(5, oldest=600), 5) is Verdict.BEHIND
     assert drain.behind_until(5) == NOW + 3 - 700 - 2
     assert watch().behind_until(99) is None
+
+
+def test_a_record_is_young_as_long_as_a_batch_may_be_waited_for() -> None:
+    def verdict(age: float) -> Verdict:
+        drain = watch()
+        for clock in ticks():
+            last = drain.observe(state(clock, int(clock * 4), oldest=age), clock)
+        return last
+
+    assert verdict(11) is Verdict.CAUGHT_UP
+    assert verdict(11.1) is Verdict.BEHIND
+
+
+def test_what_is_applied_is_known_only_after_a_while_of_looking() -> None:
+    drain = watch()
+    assert drain.applied_until == 0
+    drain.observe(state(100, oldest=600), 100)
+    assert drain.behind_until(104.9) is None
+    assert drain.behind_until(105) == NOW + 100 - 600 - 2
 
 
 def test_a_block_is_timed_by_record() -> None:

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
+from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import MOVE_TERM, SEED_TERM, Term
 from ansible_collections.sealift.dynamodb.plugins.module_utils.migration_advice import Adviser
 from ansible_collections.sealift.dynamodb.plugins.module_utils.migration_state import (
     Flow,
     Known,
+    Stage,
     deadline_of,
     stage_of,
 )
@@ -62,10 +64,10 @@ def switch(**values: Any) -> dict[str, Any]:
 
 
 def known(direction: Direction = Direction.FORWARD, state: str = "running", **entries: dict[str, Any]) -> Known:
-    names = {"seed": "stage#seed", "switch": "stage#cutover", "verify": "verify#latest", "clone": "stage#clone"}
+    names = {"switch": "stage#cutover", "verify": "verify#latest"}
     return replace(
         EMPTY,
-        entries={names[name]: entry for name, entry in entries.items()},
+        entries={names.get(name, f"stage#{name}"): entry for name, entry in entries.items()},
         flows={**EMPTY.flows, direction: Flow(state)},
     )
 
@@ -209,3 +211,67 @@ def test_the_summary_says_what_is_wrong() -> None:
         assert part in text
     moving = after_cutover(**MID_MOVE)
     assert any(line.startswith("WRITES ARE REFUSED since") for line in Adviser(moving).summary())
+
+
+@pytest.mark.parametrize(
+    ("known", "stage"),
+    [
+        (CLONED, Stage("clone", "complete", NOW - 60)),
+        (known(state="absent", stream={"updated_at": stamp(7)}), Stage("stream", "complete", NOW - 7)),
+        (
+            known(state="absent", stream={"updated_at": stamp(9)}, clone={"updated_at": stamp(7)}),
+            Stage("clone", "complete", NOW - 7),
+        ),
+        (
+            known(replicate={"updated_at": stamp(5)}, clone={"updated_at": stamp(7)}),
+            Stage("replicate", "complete", NOW - 5),
+        ),
+        (SEEDING, Stage("seed", "running", NOW - 3 * HOUR)),
+        (KILLED, Stage("seed", "interrupted", NOW - 3 * HOUR)),
+        (known(seed=seed()), Stage("seed", "complete", NOW - 2 * HOUR)),
+        (known(seed=seed(complete_at=None)), Stage("seed", "complete", NOW - 3 * HOUR)),
+        (known(seed=seed(), verify=verify()), Stage("verify", "clean", NOW - HOUR)),
+        (known(verify=verify()), Stage("not begun")),
+        (after_cutover(**MID_MOVE), Stage("cutover", "interrupted", NOW - HOUR, "fencing")),
+        (after_cutover(), Stage("cutover", "complete", NOW - HOUR / 2)),
+        (after_cutover(switched_at=None, completed_at=NOW - 5), Stage("cutover", "complete", NOW - 5)),
+        (after_cutover(switched_at=None), Stage("cutover", "complete", NOW - 60)),
+        (known(retire={"state": "running", "updated_at": stamp(4)}), Stage("retire", "interrupted", NOW - 4)),
+        (known(retire={"state": "complete", "updated_at": stamp(4)}), Stage("retire", "complete", NOW - 4)),
+        (known(abandon={"state": "running", "updated_at": NOW - 4}), Stage("abandon", "interrupted", NOW - 4)),
+        (
+            known(seed=seed(), retire={"state": "complete", "updated_at": stamp(9 * HOUR)}),
+            Stage("seed", "complete", NOW - 2 * HOUR),
+        ),
+    ],
+)
+def test_since_when_a_stage_is_what_it_is(known: Known, stage: Stage) -> None:
+    assert stage_of(known) == stage
+
+
+def test_a_mapping_that_no_entry_tells_of_is_replication() -> None:
+    deployed = replace(EMPTY, flows={Direction.FORWARD: Flow("armed", mapping_state="Disabled")})
+    assert stage_of(deployed) == Stage("replicate", "complete")
+    assert (
+        stage_of(replace(EMPTY, flows={Direction.REVERSE: Flow("armed", mapping_state="Disabled")})).name == "not begun"
+    )
+    assert stage_of(replace(EMPTY, flows={})).name == "not begun"
+
+
+@pytest.mark.parametrize(
+    ("term", "name", "entry"),
+    [(SEED_TERM, "stage#seed", seed(state="running")), (MOVE_TERM, "stage#cutover", switch(**MID_MOVE))],
+)
+def test_a_run_acts_as_long_as_its_lease_and_the_clocks_allow(term: Term, name: str, entry: dict[str, Any]) -> None:
+    def state(seconds_ago: float, owner: str = "host") -> str | None:
+        renewed = {"owner": owner, "updated_at": NOW - seconds_ago}
+        return stage_of(replace(EMPTY, entries={name: entry | renewed})).state
+
+    assert state(term.lease + 2) == "running"
+    assert state(term.lease + 2.1) == "interrupted"
+    assert state(0, owner="") == "interrupted"
+
+
+def test_no_deadline_is_known_of_what_is_not_known() -> None:
+    assert deadline_of(replace(EMPTY, flows={})) is None
+    assert deadline_of(known(Direction.REVERSE, "armed", switch=switch(active="none"))) is None

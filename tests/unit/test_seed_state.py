@@ -14,6 +14,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import
     Action,
     Identity,
     Segment,
+    Totals,
     advanced,
     decide,
     segment_count,
@@ -76,16 +77,16 @@ def test_a_segment_is_done_when_it_has_no_next_position() -> None:
 
     assert (half.done, half.position) == (False, KEY)
     assert whole == Segment(0, None, True, items=3, size=30, read_units=1.5, write_units=3.0)
-    assert totals({0: whole, 1: half}).items == 4
-    assert totals({0: whole, 1: half}).segments_done == 1
+    assert totals({0: whole, 1: half}) == Totals(items=4, size=40, read_units=2.5, write_units=4.0, segments_done=1)
 
 
 @pytest.mark.parametrize(
     ("size", "asked", "count"),
-    [(0, None, 8), (100 * 2**30, None, 200), (10**18, None, 1_000_000), (10**18, 3, 3), (0, 1_000_000, 1_000_000)],
+    [(0, None, 8), (100 * 2**30 + 1, None, 200), (10**18, None, 1_000_000), (10**18, 3, 3), (0, 1_000_000, 1_000_000)],
 )
 def test_the_number_of_segments(size: int, asked: int | None, count: int) -> None:
     assert segment_count(size, 8, asked) == count
+    assert isinstance(segment_count(size, 8, asked), int)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 100])
@@ -95,3 +96,7 @@ def test_every_segment_comes_once_and_neighbours_are_apart(count: int) -> None:
     assert sorted(order) == list(range(count))
     if count >= 7:
         assert all(abs(left - right) > 1 for left, right in itertools.pairwise(order))
+
+
+def test_segments_that_are_worked_on_at_a_time_are_as_far_apart_as_can_be() -> None:
+    assert spread(list(range(9))) == [0, 3, 6, 1, 4, 7, 2, 5, 8]

@@ -18,6 +18,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
     Step,
     active_direction,
     current_side,
+    fence_noted,
     has_taken,
     move_to,
     unfinished,
@@ -67,3 +68,9 @@ def test_a_step_implies_those_before_it(last: Step) -> None:
 def test_a_move_is_called_by_the_table_that_it_makes_current() -> None:
     assert {side: move_to(side) for side in Side} == {Side.SOURCE: "rollback", Side.TARGET: "cutover"}
     assert {side: side.other for side in Side} == {Side.SOURCE: Side.TARGET, Side.TARGET: Side.SOURCE}
+
+
+def test_a_fence_is_noted_for_each_table_by_itself() -> None:
+    for entry in (None, {}, {"fences": None}, {"fences": {"source": False}}, {"fences": {"target": True}}):
+        assert fence_noted(entry, Side.SOURCE) is False
+    assert fence_noted({"fences": {"source": True}}, Side.SOURCE) is True

@@ -123,3 +123,45 @@ def test_an_item_that_comes_twice_from_one_side_is_doubtful() -> None:
     window.add(Side.SOURCE, b"key", b"old")
     window.add(Side.SOURCE, b"key", b"new")
     assert window.take_doubtful() == [b"key"]
+
+
+def test_the_places_of_items_that_met_are_free_again() -> None:
+    window = Window(4)
+    for number in range(20):
+        window.add(Side.SOURCE, b"%d" % number, b"")
+        window.add(Side.TARGET, b"%d" % number, b"")
+    for number in range(4):
+        window.add(Side.SOURCE, b"other %d" % number, b"")
+    assert window.take_doubtful() == []
+    window.add(Side.SOURCE, b"one too many", b"")
+    assert window.take_doubtful() == [b"other 0"]
+
+
+def test_a_closed_window_is_empty() -> None:
+    window = Window(1)
+    window.add(Side.SOURCE, b"1", b"")
+    window.close()
+    assert window.take_doubtful() == [b"1"]
+    window.add(Side.SOURCE, b"2", b"")
+    assert window.take_doubtful() == []
+
+
+def page(window: Window, side: Side, *keys: int) -> Side:
+    """Add a page of items, and return whose page is to be read next."""
+    for key in keys:
+        window.add(side, b"%d" % key, b"")
+    return window.next_side()
+
+
+def test_the_sides_take_turns_while_they_are_in_step() -> None:
+    window = Window(100)
+    first = window.next_side()
+    assert page(window, first, 1, 2, 3) is not first
+    # All of them met, so this side is behind still.
+    assert page(window, Side(1 - first), 1, 2) is not first
+    assert page(window, Side(1 - first), 3, 11, 12, 13, 14) is not first
+    # None has met, so this side has overtaken the other.
+    assert page(window, Side(1 - first), 15) is first
+    # Two have met, and after them come not yet five times as many as lie between those.
+    assert page(window, first, 11, 12, 31, 32, 33, 34) is first
+    assert page(window, first, 13, 14, 41, 42, 43, 44, 45) is not first

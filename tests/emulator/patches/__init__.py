@@ -17,6 +17,7 @@ from tests.emulator.patches import (
     consumption,
     dax,
     gateway,
+    keys,
     kms,
     lambda_workers,
     mappings,
@@ -44,7 +45,7 @@ from tests.emulator.transitions import tick
 
 def apply() -> asyncio.Future[None]:
     """Puts every patch in place; what is returned keeps time until it is cancelled."""
-    dynamodb = (tables, ttl, backups, policies, streams, reads, writes, number_sets, consumption, partiql)
+    dynamodb = (tables, keys, ttl, backups, policies, streams, reads, writes, number_sets, consumption, partiql)
     # They forget at a reset what is theirs, and leave the rest to what was there before.
     settings_of_tables = (table_settings, autoscaling, stack_tables)
     functions = (callers, lambda_workers, mappings)

@@ -74,6 +74,17 @@ def test_a_request_stays_under_16_mb_of_json() -> None:
     assert [entry for batch in batches for entry in batch] == changes
 
 
+def test_a_request_is_filled_to_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = [change(str(key), 10) for key in range(5)]
+    monkeypatch.setattr(replicator, "REQUEST_BYTES", 2 * replicator.json_bytes(changes[0].request))
+    assert [len(batch) for batch in replicator.batches(changes)] == [2, 2, 1]
+
+
+def test_only_records_from_before_are_left_out() -> None:
+    records = [record(2, "a", value="2"), record(1, "b", value="1"), record(3, "c", value="3")]
+    assert summary(replicator.coalesce(records, 1_700_000_002)) == [("a", "2", 0), ("c", "3", 2)]
+
+
 def test_one_write_above_the_limit_goes_alone() -> None:
     changes = [change("a", 1), change("b", 17_000_000), change("c", 1)]
     assert [len(batch) for batch in replicator.batches(changes)] == [1, 1, 1]

@@ -46,7 +46,7 @@ def test_leaving_removes_the_own_entry_and_counts_the_records() -> None:
 
 
 def test_leaving_removes_entries_that_nobody_can_be_behind() -> None:
-    running = {"id-1": NOW, "alive": NOW - 890, "dead": NOW - 910}
+    running = {"id-1": NOW, "alive": NOW - 900, "dead": NOW - 901}
     assert removed(replicator.deregistration("id-1", gate(running, []), [], NOW)) == {"running.id-1", "running.dead"}
 
 
@@ -59,6 +59,7 @@ def test_leaving_unblocks_every_record_that_was_applied_and_no_other() -> None:
 def test_a_record_that_blocks_is_noted_with_its_time() -> None:
     update = replicator.blocking(record(8, "a"))
     assert update["UpdateExpression"] == "SET blocked.#first = :created"
+    assert update["ConditionExpression"] == "attribute_exists(blocked)"
     assert update["ExpressionAttributeNames"] == {"#first": "8"}
     assert update["ExpressionAttributeValues"] == {":created": {"N": "1700000008"}}
 

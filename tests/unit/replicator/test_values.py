@@ -50,9 +50,10 @@ def test_a_type_that_is_not_known_stops_the_batch() -> None:
         replicator.decode({"L": [{"F32": "1"}]})
 
 
-def test_text_that_is_no_base64_is_not_guessed_at() -> None:
+@pytest.mark.parametrize("value", [{"B": "no base64!"}, {"BS": [TEXT, "AA*AA="]}])
+def test_text_that_is_no_base64_is_not_guessed_at(value: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"base64|padding"):
-        replicator.decode({"B": "no base64!"})
+        replicator.decode(value)
 
 
 def test_keys_are_equal_by_value_and_type() -> None:

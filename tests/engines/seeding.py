@@ -1,0 +1,67 @@
+# Copyright: Contributors to the Sealift project
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The seed's module, as far as the use case sees it, and tables to seed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed import run_seed
+from tests.engines.tables import Item, create, fill
+
+JOURNAL = "journal-of-the-test"
+
+
+class Module:
+    """What a use case needs of an AnsibleAWSModule."""
+
+    _diff = True
+
+    def __init__(self, client: Any, source: str, target: str, *, check_mode: bool = False, **params: Any) -> None:
+        self._client = client
+        self.check_mode = check_mode
+        self.params: dict[str, Any] = {
+            "source": source,
+            "target": target,
+            "total_segments": 4,
+            "workers": 4,
+            "page_items": 50,
+            "max_read_units": None,
+            "max_write_units": None,
+            "restart": False,
+            "journal": JOURNAL,
+            "status_path": None,
+        } | params
+
+    def client(self, service: str, **_: Any) -> Any:
+        assert service == "dynamodb"
+        return self._client
+
+    def debug(self, message: str) -> None:
+        pass
+
+
+def armed(dynamodb: Any, name: str, key: str, items: list[Item]) -> tuple[str, str]:
+    """Make two tables, the source with a stream and these items, and a journal with a closed gate."""
+    source, target = create(dynamodb, f"{name}-s", key, "NEW_AND_OLD_IMAGES"), create(dynamodb, f"{name}-t", key)
+    fill(dynamodb, source, items)
+    create(dynamodb, JOURNAL, "migration:S entry:S")
+    Gate(dynamodb, JOURNAL, arn_of(dynamodb, source)).ensure(1)
+    return source, target
+
+
+def arn_of(client: Any, table: str) -> str:
+    return str(client.describe_table(TableName=table)["Table"]["TableArn"])
+
+
+def journal_of(client: Any, table: str) -> Journal:
+    return Journal(client, JOURNAL, arn_of(client, table))
+
+
+def seed(client: Any, tables: tuple[str, str], now: Callable[[], float] = time.time, **options: Any) -> dict[str, Any]:
+    return run_seed(Module(client, *tables, **options), now)
