@@ -92,12 +92,10 @@ def _stages(notes: list[dict[str, Any]], tag: str) -> list[Stage]:
 
 def _ansible_environment(emulator: Emulator, folder: Path) -> dict[str, str]:
     """Nothing of the user's Ansible settings, and all files of Ansible and its modules in one folder."""
-    configuration = folder / "ansible.cfg"
-    configuration.touch()
     base = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     return emulator.environment(base) | {
         "TMPDIR": str(folder),
-        "ANSIBLE_CONFIG": str(configuration),
+        "ANSIBLE_CONFIG": str(ROOT / "tests" / "ansible.cfg"),
         "ANSIBLE_HOME": str(folder),
         "ANSIBLE_REMOTE_TEMP": str(folder / "tmp"),
         "ANSIBLE_ASYNC_DIR": str(folder / "async"),

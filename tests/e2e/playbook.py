@@ -20,6 +20,7 @@ from tests.e2e.replicator_harness import wait_for
 from tests.emulator import Emulator
 
 MODULES = "ansible_collections.sealift.dynamodb.plugins.modules"
+CONFIGURATION = Path(__file__).parents[1] / "ansible.cfg"
 PLAYBOOK = "sealift.dynamodb.migrate"
 # Generous: the machine may have much else to do.
 LIMIT_SECONDS = 1200.0
@@ -161,6 +162,7 @@ class Process(Command):
         output: Path | None = None,
     ) -> None:
         environment = emulator.environment() | {
+            "ANSIBLE_CONFIG": str(CONFIGURATION),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_PIPELINING": "1",
             "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
@@ -169,7 +171,7 @@ class Process(Command):
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
         }
         command: list[str | Path] = [Path(sys.executable).parent / "ansible-playbook", playbook, *arguments]
-        # Neither an ansible.cfg nor an inventory of the checkout may be needed.
+        # No inventory of the checkout may be needed.
         super().__init__(command, environment | dict(variables or {}), emulator.folder, output)
 
 

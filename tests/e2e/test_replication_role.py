@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.playbook import Run
+from tests.e2e.playbook import CONFIGURATION, Run
 from tests.emulator import Emulator, Settings
 
 LIMIT_SECONDS = 600
@@ -66,7 +66,12 @@ class Role:
         done = subprocess.run(
             [Path(sys.executable).parent / "ansible-playbook", self._playbook, *arguments],
             env=self.emulator.environment()
-            | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
+            | {
+                "ANSIBLE_CONFIG": str(CONFIGURATION),
+                "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_LOCALHOST_WARNING": "false",
+                "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+            },
             cwd=self.emulator.folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
