@@ -40,6 +40,8 @@ BAD_CREDENTIALS = frozenset(
         "UnrecognizedClientException",
     }
 )
+# Where the caller's clock is off, AWS says that the signature is of another time.
+CLOCK_IS_OFF = frozenset({"RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"})
 THROTTLED = frozenset(
     {
         "LimitExceededException",
@@ -53,6 +55,9 @@ THROTTLED = frozenset(
 RETRYABLE = THROTTLED | {"InternalServerError", "InternalFailure", "ServiceUnavailable", "TransactionConflictException"}
 
 _DENIED_ACTION = re.compile(r"not authorized to perform:? (?P<action>[\w:-]+)(?: on resource:? (?P<resource>\S+))?")
+
+_AGAIN = "Mend that and run the same command again: it goes on where it stopped."
+_OTHER_TIME = re.compile(r"Signature (?:expired|not yet current)")
 
 
 class SealiftError(Exception):
@@ -98,7 +103,7 @@ def explain(error: Exception, doing: str) -> str:
     if isinstance(error, WaiterError):
         return f"Could not {doing} in time ({_one_line(error)}). Raise wait_timeout, or run the same command again."
     if not isinstance(error, ClientError):
-        return f"Could not {doing}: {_one_line(error)}"
+        return f"Could not {doing}: {_sentence(_one_line(error))} {_AGAIN}"
     return _explain_answer(error, doing)
 
 
@@ -114,6 +119,12 @@ def _explain_answer(error: ClientError, doing: str) -> str:
             "it in the caller's policy (or the resource's, or the key's) and run the same command again. "
             f"AWS said: {message}"
         )
+    if code in CLOCK_IS_OFF or _OTHER_TIME.search(message):
+        return (
+            f"Could not {doing}: AWS refused the request's time, so the clock of this machine is off. Set it (ntpd or "
+            "chronyd keeps it right) and run the same command again: it goes on where it stopped. "
+            f"AWS said: {message}"
+        )
     if code in BAD_CREDENTIALS:
         return (
             f"Could not {doing}: AWS refused the credentials ({code}). Renew them (aws sts get-caller-identity tells "
@@ -121,7 +132,11 @@ def _explain_answer(error: ClientError, doing: str) -> str:
         )
     if code in THROTTLED:
         return f"Could not {doing}: AWS throttled the calls ({code}: {message}). Run the same command again later."
-    return f"Could not {doing}: {code}: {message}"
+    return f"Could not {doing}: {_sentence(f'{code}: {message}')} {_AGAIN}"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text.rstrip(':')}."
 
 
 def _one_line(error: Exception) -> str:

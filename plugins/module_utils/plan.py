@@ -64,7 +64,15 @@ DETAILS: tuple[Callable[[AnsibleAWSModule, Facts], Section], ...] = (
     cost_section,
     access_section,
 )
-_RANGES = {"workers": (1, 256), "max_write_units": (1, None), "max_read_units": (1, None)}
+# Those of later stages, too: better refused now than when the clone is there.
+_RANGES = {
+    "workers": (1, 256),
+    "total_segments": (1, 1_000_000),
+    "max_write_units": (1, None),
+    "max_read_units": (1, None),
+    "catch_up_timeout": (1, None),
+    "max_lag": (0, None),
+}
 
 
 def make_plan(module: AnsibleAWSModule) -> dict[str, Any]:
