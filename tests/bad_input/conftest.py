@@ -10,7 +10,6 @@ import pytest
 from tests.bad_input.world import World
 from tests.emulator import Emulator, Settings
 
-
 SETTINGS = Settings(policy_change_seconds=0, policy_delay_seconds=0, mapping_stop_seconds=0)
 
 

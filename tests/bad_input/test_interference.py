@@ -119,7 +119,7 @@ def test_a_mapping_that_somebody_disabled_is_enabled_again(world: World) -> None
         assert not world.run("dynamodb_replication", {})[1]["changed"]
 
 
-def test_the_stream_is_disabled_and_nothing_goes_on_without_it(own_world: World) -> None:
+def test_one_part_after_the_other_goes_and_is_missed(own_world: World) -> None:
     pair = own_world.crossing.pair
     pair.set_stream(SOURCE, None)
     for module, clues in (
@@ -136,9 +136,7 @@ def test_the_stream_is_disabled_and_nothing_goes_on_without_it(own_world: World)
     ):
         assert_refused(own_world, Case("another stream", f"dynamodb_{module}", clues))
 
-
-def test_parts_are_deleted_and_missed(own_world: World) -> None:
-    functions, pair = own_world.onlooker.client("lambda"), own_world.crossing.pair
+    functions = own_world.onlooker.client("lambda")
     functions.delete_event_source_mapping(UUID=pair.mappings()[0]["UUID"])
     wait_for("the mapping to be gone", lambda: not pair.mappings())
     assert_refused(own_world, Case("no mapping", "dynamodb_replication", (SOURCE, "not deployed", "--tags replicate")))
@@ -148,7 +146,6 @@ def test_parts_are_deleted_and_missed(own_world: World) -> None:
     for module, clues in (
         ("backfill", (TARGET, SOURCE, "--tags clone", "Nothing was changed")),
         ("compare", (TARGET, "no table", "Nothing was changed")),
-        ("replication", (TARGET, SOURCE, "Nothing was changed")),
     ):
         assert_refused(own_world, Case("no target", f"dynamodb_{module}", clues))
     own_world.dynamodb.delete_table(TableName=JOURNAL)

@@ -43,8 +43,8 @@ class Killed(BaseException):
 class Deployed(TwoWay):
     """A pair of tables whose functions have the names that the role gives them."""
 
-    def __init__(self, emulator: Emulator, name: str) -> None:
-        super().__init__(emulator, name)
+    def __init__(self, emulator: Emulator, name: str, **options: Any) -> None:
+        super().__init__(emulator, name, **options)
         self.function = replication_names(self.source_arn, Direction.FORWARD).function
         self.reverse_function = replication_names(self.source_arn, Direction.REVERSE).function
         self.create_function(self.function, self.source, self.target, "forward")
@@ -54,8 +54,8 @@ class Deployed(TwoWay):
 class Crossing:
     """The states of a move of one pair of tables, in this process."""
 
-    def __init__(self, emulator: Emulator, name: str) -> None:
-        self.pair = Deployed(emulator, name)
+    def __init__(self, emulator: Emulator, name: str, **options: Any) -> None:
+        self.pair = Deployed(emulator, name, **options)
         self.run = ""
         self.pair.run()
         self.pair.must("armed", direction="reverse")

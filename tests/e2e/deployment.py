@@ -161,8 +161,8 @@ class Deployment(Replication):
 class TwoWay(Deployment):
     """The same, and all that the way back needs as well."""
 
-    def __init__(self, emulator: Emulator, name: str) -> None:
-        super().__init__(emulator, name)
+    def __init__(self, emulator: Emulator, name: str, **options: Any) -> None:
+        super().__init__(emulator, name, **options)
         self.set_stream(self.target, "NEW_AND_OLD_IMAGES")
         self.reverse_function = f"{name}-reverse"
         self.create_function(self.reverse_function, self.target, self.source, "reverse")
