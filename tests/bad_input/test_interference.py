@@ -121,6 +121,19 @@ def test_a_mapping_that_somebody_disabled_is_enabled_again(world: World) -> None
 
 def test_one_part_after_the_other_goes_and_is_missed(own_world: World) -> None:
     pair = own_world.crossing.pair
+    functions = own_world.onlooker.client("lambda")
+    reader = {"reader": "a-third"}
+    functions.create_event_source_mapping(
+        FunctionName=pair.reverse_function,
+        EventSourceArn=pair.table(SOURCE)["LatestStreamArn"],
+        StartingPosition="TRIM_HORIZON",
+        Enabled=False,
+    )
+    wait_for(
+        "the second reader", lambda: {each["State"] for each in pair.mappings(pair.reverse_function)} == {"Disabled"}
+    )
+    full = (SOURCE, "2 consumers already", pair.function, "Nothing was changed", "Detach one")
+    assert_refused(own_world, Case("two readers", "dynamodb_stream", full, reader))
     pair.set_stream(SOURCE, None)
     for module, clues in (
         ("backfill", (SOURCE, "has no stream", "--tags stream")),
@@ -136,7 +149,6 @@ def test_one_part_after_the_other_goes_and_is_missed(own_world: World) -> None:
     ):
         assert_refused(own_world, Case("another stream", f"dynamodb_{module}", clues))
 
-    functions = own_world.onlooker.client("lambda")
     functions.delete_event_source_mapping(UUID=pair.mappings()[0]["UUID"])
     wait_for("the mapping to be gone", lambda: not pair.mappings())
     assert_refused(own_world, Case("no mapping", "dynamodb_replication", (SOURCE, "not deployed", "--tags replicate")))

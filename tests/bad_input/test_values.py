@@ -3,7 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Options of a wrong type, out of all reason, unknown, or in each other's way."""
 
-from tests.bad_input.cases import Case, assert_refused, table
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.bad_input.cases import Case, Given, assert_refused, table
 from tests.bad_input.world import POINTER, SOURCE, TARGET, World
 
 FUNCTION = f"arn:aws:lambda:eu-west-1:123456789012:function:{SOURCE}"
@@ -72,6 +76,22 @@ MISSING = (
     ("fence", "table"),
     ("replication", "state"),
 )
+
+
+def spoilt(spoil: Callable[[Any, str], Any]) -> Given:
+    """A key that can't be used."""
+
+    @contextmanager
+    def given(world: World) -> Iterator[None]:
+        kms = world.onlooker.client("kms")
+        key = str(kms.create_key()["KeyMetadata"]["KeyId"])
+        kms.create_alias(AliasName="alias/spoilt", TargetKeyId=key)
+        spoil(kms, key)
+        yield
+        kms.delete_alias(AliasName="alias/spoilt")
+
+    return given
+
 
 OTHERS = (
     Case(
