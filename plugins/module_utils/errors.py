@@ -56,6 +56,16 @@ RETRYABLE = THROTTLED | {"InternalServerError", "InternalFailure", "ServiceUnava
 
 _DENIED_ACTION = re.compile(r"not authorized to perform:? (?P<action>[\w:-]+)(?: on resource:? (?P<resource>\S+))?")
 
+# What DynamoDB says of an item without quoting its values: names of attributes and indexes, types and sizes alone.
+_QUOTING_NOTHING = re.compile(
+    r"(?:One or more parameter values (?:were invalid|are not valid)[:.] )?"
+    r"(?:Type mismatch for (?:Index )?[Kk]ey \S+,? [Ee]xpected: [A-Z]+,? [Aa]ctual: [A-Z]+(?:,? IndexName: \S+)?"
+    r"|A value specified for a secondary index key is not supported\. The AttributeValue for a key attribute cannot "
+    r"contain an empty \w+ value\. IndexName: \S+, IndexKey: \S+"
+    r"|(?:Item size(?: to update)?|Size of (?:hash|range)key|Aggregated size of all range keys) has exceeded the "
+    r"(?:maximum )?(?:allowed )?size(?: limit of ?\d+ bytes)?"
+    r"|Collection size exceeded)\.?"
+)
 _AGAIN = "Mend that and run the same command again: it goes on where it stopped."
 _OTHER_TIME = re.compile(r"Signature (?:expired|not yet current)")
 
@@ -65,11 +75,13 @@ class SealiftError(Exception):
 
     :param code: AWS's error code, where AWS answered with one.
     :param retryable: whether the same request may succeed later.
+    :param said: what AWS said, word for word.
     """
 
-    def __init__(self, message: str, code: str = "", retryable: bool = False) -> None:
+    def __init__(self, message: str, code: str = "", retryable: bool = False, said: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.said = said
         self.retryable = retryable
 
     @property
@@ -81,6 +93,11 @@ class SealiftError(Exception):
 def _code(error: Exception) -> str:
     response: dict[str, Any] = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
+
+
+def _said(error: Exception) -> str:
+    response: dict[str, Any] = getattr(error, "response", None) or {}
+    return " ".join(str(response.get("Error", {}).get("Message", "")).split())
 
 
 def _retryable(error: Exception) -> bool:
@@ -109,7 +126,7 @@ def explain(error: Exception, doing: str) -> str:
 
 def _explain_answer(error: ClientError, doing: str) -> str:
     code = _code(error)
-    message = " ".join(error.response.get("Error", {}).get("Message", "").split())
+    message = _said(error)
     if code in ACCESS_DENIED:
         denied = _DENIED_ACTION.search(message)
         action = denied["action"] if denied else error.operation_name
@@ -152,4 +169,27 @@ def doing(what: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        raise SealiftError(explain(error, what), _code(error), _retryable(error)) from error
+        raise SealiftError(explain(error, what), _code(error), _retryable(error), _said(error)) from error
+
+
+def without_values(error: SealiftError, what: str) -> SealiftError:
+    """Return an error that does not repeat AWS's words where they may quote a value."""
+    known = ACCESS_DENIED | BAD_CREDENTIALS | CLOCK_IS_OFF
+    if error.retryable or error.missing or error.code in known or _QUOTING_NOTHING.fullmatch(error.said):
+        return error
+    return SealiftError(
+        f"Could not {what}: AWS refused it ({error.code or 'invalid request'}). Its own words are left out here, since "
+        "they may quote values. CloudTrail has them, or the same change by hand.",
+        error.code,
+    )
+
+
+@contextmanager
+def handling_values(what: str) -> Iterator[None]:
+    """Turn any AWS error of the block, whose requests hold items or other secrets, into one that quotes no value."""
+    try:
+        with doing(what):
+            yield
+    except SealiftError as error:
+        # The cause, which quotes them, goes as well.
+        raise without_values(error, what) from None

@@ -53,7 +53,7 @@ def assert_refused(world: World, case: Case) -> None:
     """Run a case: it fails, says why in one paragraph, and changes nothing at all."""
     with case.given(world):
         before = world.everything()
-        world.emulator.inject(*case.faults)
+        world.emulator.inject(*map(dict, case.faults))
         try:
             code, result = world.run(case.module, case.options)
         finally:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Somebody else disables the stream or the mapping, writes to the target, or takes a part away."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -119,10 +119,13 @@ def test_a_mapping_that_somebody_disabled_is_enabled_again(world: World) -> None
         assert not world.run("dynamodb_replication", {})[1]["changed"]
 
 
+def all_refuse(world: World, what: str, told: Mapping[str, tuple[str, ...]]) -> None:
+    for module, clues in told.items():
+        assert_refused(world, Case(what, f"dynamodb_{module}", clues))
+
+
 def test_one_part_after_the_other_goes_and_is_missed(own_world: World) -> None:
-    pair = own_world.crossing.pair
-    functions = own_world.onlooker.client("lambda")
-    reader = {"reader": "a-third"}
+    pair, functions = own_world.crossing.pair, own_world.onlooker.client("lambda")
     functions.create_event_source_mapping(
         FunctionName=pair.reverse_function,
         EventSourceArn=pair.table(SOURCE)["LatestStreamArn"],
@@ -133,32 +136,24 @@ def test_one_part_after_the_other_goes_and_is_missed(own_world: World) -> None:
         "the second reader", lambda: {each["State"] for each in pair.mappings(pair.reverse_function)} == {"Disabled"}
     )
     full = (SOURCE, "2 consumers already", pair.function, "Nothing was changed", "Detach one")
-    assert_refused(own_world, Case("two readers", "dynamodb_stream", full, reader))
+    assert_refused(own_world, Case("two readers", "dynamodb_stream", full, {"reader": "a-third"}))
+
     pair.set_stream(SOURCE, None)
-    for module, clues in (
-        ("backfill", (SOURCE, "has no stream", "--tags stream")),
-        ("replication", (SOURCE, "has no stream", "--tags stream")),
-        ("cutover", NOT_REPLICATED),
-    ):
-        assert_refused(own_world, Case("no stream", f"dynamodb_{module}", clues))
+    gone = (SOURCE, "has no stream", "--tags stream")
+    all_refuse(own_world, "no stream", {"backfill": gone, "replication": gone, "cutover": NOT_REPLICATED})
     pair.set_stream(SOURCE, "NEW_AND_OLD_IMAGES")
-    for module, clues in (
-        ("backfill", (SOURCE, "stream was replaced", "seed_restart=true", "Nothing is lost")),
-        ("replication", (SOURCE, "replaced", "--tags replicate", "seed_restart=true")),
-        ("cutover", NOT_REPLICATED),
-    ):
-        assert_refused(own_world, Case("another stream", f"dynamodb_{module}", clues))
+    replaced = (SOURCE, "replaced", "seed_restart=true")
+    all_refuse(own_world, "another", {"backfill": replaced, "replication": replaced, "cutover": NOT_REPLICATED})
 
     functions.delete_event_source_mapping(UUID=pair.mappings()[0]["UUID"])
     wait_for("the mapping to be gone", lambda: not pair.mappings())
-    assert_refused(own_world, Case("no mapping", "dynamodb_replication", (SOURCE, "not deployed", "--tags replicate")))
-    functions.delete_function(FunctionName=pair.reverse_function)
-    assert_refused(own_world, Case("no mapping", "dynamodb_cutover", NOT_REPLICATED))
+    deploy = (SOURCE, "not deployed", "--tags replicate")
+    all_refuse(own_world, "no mapping", {"replication": deploy, "cutover": NOT_REPLICATED})
+    functions.delete_function(FunctionName=pair.function)
+    all_refuse(own_world, "no function", {"replication": deploy, "cutover": NOT_REPLICATED})
+
     own_world.dynamodb.delete_table(TableName=TARGET)
-    for module, clues in (
-        ("backfill", (TARGET, SOURCE, "--tags clone", "Nothing was changed")),
-        ("compare", (TARGET, "no table", "Nothing was changed")),
-    ):
-        assert_refused(own_world, Case("no target", f"dynamodb_{module}", clues))
+    create = (TARGET, SOURCE, "--tags clone", "Nothing was changed")
+    all_refuse(own_world, "no target", {"backfill": create, "compare": (TARGET, "no table", "Nothing was changed")})
     own_world.dynamodb.delete_table(TableName=JOURNAL)
-    assert_refused(own_world, Case("no journal", "dynamodb_backfill", (TARGET, "--tags clone", "Nothing was changed")))
+    all_refuse(own_world, "no journal", {"backfill": create})

@@ -33,7 +33,12 @@ class Onlooker(Endpoint):
     def __init__(self, emulator: Emulator) -> None:
         super().__init__(emulator.region)
         self.endpoint = emulator.endpoint
-        self.client = functools.cache(super().client)
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str, **options: Any) -> Any:
+        if service not in self._clients:
+            self._clients[service] = super().client(service, **options)
+        return self._clients[service]
 
 
 class World:
