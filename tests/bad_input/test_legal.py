@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What looks like bad input and is none: it must go through whole, there and back."""
 
-import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,17 +12,14 @@ import pytest
 from tests.bad_input.conftest import SETTINGS
 from tests.bad_input.world import World
 from tests.e2e.crossing import Crossing
-from tests.e2e.live_table import contents, create_table, item
-from tests.e2e.playbook import migrate
+from tests.e2e.live_table import create_table, item
+from tests.e2e.test_abandon import LONGEST
 from tests.emulator import Emulator
 
 Item = dict[str, Any]
 
 RESERVED = ("abort", "desc", "hash", "name", "range", "select", "size", "status", "table", "ttl", "value", "zone")
 ODD = ("#", ":v", "a.b", "a b", "[0]", "'", '"', "{{ table }}", "größe", "\U0001f600", "-", "\\", "\n", "x" * 255)
-
-ALLOWED = string.ascii_letters + string.digits + "_.-"
-LONGEST = (ALLOWED * 4)[:255]
 
 
 def deepest(levels: int = 31) -> Item:
@@ -107,26 +103,10 @@ def test_a_name_that_looks_like_something_else(world: World, name: str) -> None:
     world.dynamodb.delete_table(TableName=name)
 
 
+# Each module's options that name a table.
 WANTED = {
     "plan": ("source", "target"),
     "encrypted_clone": ("source", "target"),
     "migration_info": ("source", "target"),
     "stream": ("source", "table"),
 }
-
-
-def test_the_longest_names_and_reserved_words_in_all_stages(emulator: Emulator) -> None:
-    source, target = LONGEST, LONGEST[::-1]
-    keys = {"order": "S", "key": "N"}
-    schema = {
-        "KeySchema": [
-            {"AttributeName": name, "KeyType": kind} for name, kind in zip(keys, ("HASH", "RANGE"), strict=True)
-        ],
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in keys.items()],
-    }
-    create_table(emulator, source, LEGAL["reserved words"].items, **schema)
-    variables = ("-e", f"target_table={target}")
-    migrate(emulator, source, *variables).succeeded()
-    assert contents(emulator, target) == contents(emulator, source) != {}
-    migrate(emulator, source, "--tags", "abandon", "-e", f"confirm={source}", *variables).succeeded()
-    assert emulator.client("dynamodb").list_tables()["TableNames"] == sorted([source, "sealift-journal"])

@@ -46,6 +46,11 @@ class Canaries:
         for name, value in secrets_by_name.items():
             self._keep(name, value.encode() if isinstance(value, str) else value)
 
+    @property
+    def values(self) -> Mapping[str, bytes]:
+        """The secrets by name."""
+        return self._values
+
     def _keep(self, name: str, value: bytes) -> None:
         assert name not in self._values, name
         self._values[name] = value

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, handling_values
 
 SAID_OF_AN_ITEM = (
-    "One or more parameter values were invalid: Type mismatch for Index Key text Expected: N Actual: S IndexName: by-it",
+    "One or more parameter values were invalid: Type mismatch for Index Key text Expected: N Actual: S IndexName: odd",
     "One or more parameter values were invalid: Type mismatch for key id expected: S actual: N",
     "One or more parameter values are not valid. A value specified for a secondary index key is not supported. The "
     "AttributeValue for a key attribute cannot contain an empty string value. IndexName: by-text, IndexKey: text",
