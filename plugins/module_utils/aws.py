@@ -54,6 +54,8 @@ def date_of(answer: dict[str, Any]) -> float:
 
 def run_module(module: AnsibleAWSModule, use_case: Callable[[AnsibleAWSModule], dict[str, Any]]) -> None:
     """Run a use case and leave with its result, or with its error and nothing else."""
+    # amazon.aws hides the other parts of the credentials, and shows this one with -vvv.
+    module.no_log_values.update(key for key in [module.params.get("access_key")] if key)
     try:
         refuse_names(module.params)
         result = use_case(module)

@@ -140,8 +140,8 @@ def test_what_is_printed_is_enough_for_the_whole_life_which_leaks_nothing(no_aws
     with Emulator(_settings()) as emulator:
         users, orders = Case(emulator, "users"), Case(emulator, "orders")
         watched = {
-            users: Watched(emulator, "users", users.operator),
-            orders: Watched(emulator, "orders", _session_for(orders)),
+            users: Watched(emulator, "users", users.operator, keep=False),
+            orders: Watched(emulator, "orders", _session_for(orders), keep=True),
         }
         _live(emulator, users, orders, watched)
         # To whom a credential belongs that a trace of the other's run holds, does not matter.

@@ -13,13 +13,14 @@ class Watched:
 
     :param table: holds an item more from now on, all of whose values are secrets.
     :param caller: whose credentials are secrets.
+    :param keep: whether modules stay in the folder, with their arguments, when they have ended; that takes longer.
     """
 
-    def __init__(self, emulator: Emulator, table: str, caller: Caller) -> None:
+    def __init__(self, emulator: Emulator, table: str, caller: Caller, *, keep: bool) -> None:
         # A short name: Ansible puts a socket below it.
         self.folder = emulator.folder / table
         self.folder.mkdir()
-        self._caller = caller
+        self._caller, self._keep = caller, keep
         canaries, of = Canaries(), f"of {table}"
         secret = {
             "owner": {"B": canaries.blob(f"key {of}")},
@@ -28,7 +29,9 @@ class Watched:
             "list": {"L": [{"M": {"blobs": {"BS": [canaries.blob(f"blob {of}")]}}}]},
         }
         emulator.client("dynamodb").put_item(TableName=table, Item=secret)
-        canaries.add({f"{name} {of}": value for name, value in caller.credentials.items()})
+        # With -vvv, amazon.aws's own modules tell the access key's id, which is no secret.
+        secret_parts = caller.credentials.keys() - {"AWS_ACCESS_KEY_ID"}
+        canaries.add({f"{name} {of}": caller.credentials[name] for name in secret_parts})
         self.secrets = canaries.values
 
     @property
@@ -39,13 +42,13 @@ class Watched:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment in which all is kept: modules with their arguments, jobs, and what they wrote."""
+        """The environment in which all is written into the folder."""
         folder = str(self.folder)
         return self._caller.credentials | {
             "TMPDIR": folder,
             "ANSIBLE_HOME": folder,
             "ANSIBLE_REMOTE_TEMP": f"{folder}/tmp",
             "ANSIBLE_ASYNC_DIR": f"{folder}/async",
-            "ANSIBLE_KEEP_REMOTE_FILES": "1",
+            "ANSIBLE_KEEP_REMOTE_FILES": str(int(self._keep)),
             "ANSIBLE_LOG_PATH": f"{folder}/ansible.log",
         }

@@ -13,6 +13,7 @@ from ansible_collections.sealift.dynamodb.plugins.modules import (
     dynamodb_backfill,
     dynamodb_compare,
     dynamodb_pointers,
+    dynamodb_stream,
 )
 from tests.bad_input.conftest import SETTINGS
 from tests.e2e.crossing import Crossing
@@ -161,6 +162,18 @@ def test_a_pointer_that_holds_a_secret(secretive: Secretive) -> None:
     secretive.call(dynamodb_pointers.main, pointers=pointers, journal=None)
     assert leaks({"results": json.dumps(secretive.returned)}, secretive.canaries) == []
     ssm.delete_parameter(Name="/secretive")
+
+
+@pytest.mark.parametrize("table", ["secretive-old", "nobody"])
+def test_credentials_that_are_options(secretive: Secretive, table: str) -> None:
+    """All that a module was given is in its result, which -vvv shows."""
+    names = ("access_key", "secret_key", "session_token")
+    given = {name: secretive.canaries.word(f"{name} for {table}") for name in names}
+    both = {"source": None, "target": None, "journal": None}
+    result = secretive.call(dynamodb_stream.main, **both, table=table, **given)
+    assert result["invocation"]["module_args"]["table"] == table
+    assert bool(result.get("failed")) == (table == "nobody")
+    assert secretive.leaks() == []
 
 
 def test_a_move_there_and_back(secretive: Secretive) -> None:
