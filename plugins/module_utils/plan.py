@@ -64,7 +64,9 @@ DETAILS: tuple[Callable[[AnsibleAWSModule, Facts], Section], ...] = (
     cost_section,
     access_section,
 )
-# Those of later stages, too: better refused now than when the clone is there.
+# Options of later stages: better refused now than when the clone is there.
+LATER = {"total_segments": {"type": "int"}, "catch_up_timeout": {"type": "int"}, "max_lag": {"type": "float"}}
+
 _RANGES = {
     "workers": (1, 256),
     "total_segments": (1, 1_000_000),

@@ -47,20 +47,6 @@ options:
     type: int
     default: 8
     version_added: 0.3.0
-  total_segments:
-    description:
-      - Into how many segments the seed will cut the table (1 to 1000000).
-      - Only looked at, like O(catch_up_timeout) and O(max_lag), so that what a later stage would refuse is refused now.
-    type: int
-    version_added: 0.4.0
-  catch_up_timeout:
-    description: How long the seed will wait until replication has caught up, in seconds; at least 1.
-    type: int
-    version_added: 0.4.0
-  max_lag:
-    description: For how long two items may differ when the tables are compared, in seconds; at least 0.
-    type: float
-    version_added: 0.4.0
   details:
     description:
       - Whether to look at everything that the migration touches as well. Without it the plan has only what the other
@@ -124,6 +110,7 @@ extends_documentation_fragment:
   - sealift.dynamodb.journal
   - sealift.dynamodb.target
   - sealift.dynamodb.clone_settings
+  - sealift.dynamodb.later_stages
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
 author:
@@ -382,7 +369,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
 from ansible_collections.sealift.dynamodb.plugins.module_utils.clone_options import CLONE_OPTIONS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
-from ansible_collections.sealift.dynamodb.plugins.module_utils.plan import make_plan
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan import LATER, make_plan
 
 
 def main() -> None:
@@ -395,9 +382,7 @@ def main() -> None:
         "max_write_units": {"type": "int"},
         "max_read_units": {"type": "int"},
         "workers": {"type": "int", "default": 8},
-        "total_segments": {"type": "int"},
-        "catch_up_timeout": {"type": "int"},
-        "max_lag": {"type": "float"},
+        **LATER,
         "details": {"type": "bool", "default": False},
         "sample": {"type": "bool", "default": True},
         "price_path": {"type": "path"},
