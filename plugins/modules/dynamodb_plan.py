@@ -48,9 +48,7 @@ options:
     default: 8
     version_added: 0.3.0
   details:
-    description:
-      - Whether to look at everything that the migration touches as well. Without it the plan has only what the other
-        stages need, in few calls.
+    description: Whether to look at all that the migration touches, not only, in few calls, at what other stages need.
     type: bool
     default: false
     version_added: 0.3.0
