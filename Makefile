@@ -60,6 +60,18 @@ bad-input: venv ## Bad input to every module and to the playbook: each said in w
 leaks: venv ## Secret items and credentials through a whole migration, and the search for them
 	$(PYTEST) tests/leaks tests/e2e/test_access.py::$(LIFE) $(ARGS)
 
+.PHONY: torture planted
+SEED ?= 1
+MINUTES ?= 3
+torture: venv ## A migration's whole life under random faults and kills (SEED=1 MINUTES=3)
+	@$(BIN)/python -m tests.torture --seed $(SEED) --minutes $(MINUTES) $(ARGS)
+planted: venv ## Plant bugs, one after the other, and see the tests find each
+	@$(BIN)/python -m tests.torture.planted $(ARGS)
+
+.PHONY: model
+model: venv ## Try everything that can happen to a key, in the protocol and in wrong ones (WAY=… shows one's loss)
+	@$(BIN)/python -m tests.model "$(WAY)"
+
 .PHONY: lock
 lock: ## Resolve requirements/direct.txt anew for both ends of the range
 	@$(PYTHON) -m tests.tools.lock

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -55,6 +56,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import SEED
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names, writing_role_arn
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pair import Pair
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import (
+    caller_at,
     client_at,
     refuse_same_table,
     table_at,
@@ -71,6 +73,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
     Side,
     active_direction,
     current_side,
+    fence_noted,
     unfinished,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
@@ -273,17 +276,22 @@ class Verify:
     def _refuse_repair(self, pair: Pair) -> None:
         if self._requires_replication and not self._replicated():
             raise _not_replicated(self._source, self._direction)
+        self._refuse_in_a_move()
         origin, side = ends(Side.SOURCE, Side.TARGET, self._direction)
+        if not fence_noted(self._state, side):
+            return
         arns = {Side.SOURCE: pair.source["TableArn"], Side.TARGET: pair.target["TableArn"]}
         names = replication_names(arns[Side.SOURCE], self._direction)
         refuse_fenced(
             self._tables[side].dynamodb,
-            client_at(self._module, side, "sts"),
+            partial(caller_at, self._module, side),
             arns[side],
             work="a repair",
             role=writing_role_arn(arns[origin], arns[side], names),
             place=place_variables(self._params) if side is Side.TARGET else {},
         )
+
+    def _refuse_in_a_move(self) -> None:
         state = self._journal.get(SWITCH_ENTRY)
         if state is not None and unfinished(state):
             stage = state["move"]

@@ -20,10 +20,11 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import fenc
 from ansible_collections.sealift.dynamodb.plugins.module_utils.function_places import ROLE_VARIABLE
 from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import STARTING_POSITION
 from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Leg, Move
-from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import caller_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.policy import exempts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.probe import Probe, probe_clients
 from ansible_collections.sealift.dynamodb.plugins.module_utils.removal_state import removal_under_way
+from ansible_collections.sealift.dynamodb.plugins.module_utils.repair_lease import refuse_while_repairing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Facts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import ENTRY as SEED_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
@@ -35,6 +36,7 @@ _CLOCKS_SECONDS = 5.0
 def check(move: Move) -> None:
     """Refuse a move that could not be completed without a loss; reads only."""
     _refuse_removal(move)
+    refuse_while_repairing(move.journal)
     facts = move.leg.replication.look()
     _refuse_not_replicated(move, facts)
     _refuse_failed_records(move, facts)
@@ -152,10 +154,8 @@ def _refuse_no_way_back(move: Move, facts: Facts) -> None:
 def _refuse_unfenceable(move: Move) -> None:
     old = move.leg.old
     exempt = exempt_roles(move)
-    with doing("ask AWS who is calling"):
-        caller = client_at(move.module, old.side, "sts").get_caller_identity()["Arn"]
     problem = fence_problem(old.acting.dynamodb, old.arn, exempt)
-    if exempts(exempt, caller):
+    if exempts(exempt, caller_at(move.module, old.side)):
         problem = "the caller has the role of the replication, which no fence refuses, so that it can't be probed"
     if problem:
         raise _refused(

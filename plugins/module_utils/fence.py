@@ -15,7 +15,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,20 +69,16 @@ class Change:
 
 
 def refuse_fenced(
-    dynamodb: Client, sts: Client, table_arn: str, *, work: str, role: str, place: Mapping[str, str]
+    dynamodb: Client, caller: Callable[[], str], table_arn: str, *, work: str, role: str, place: Mapping[str, str]
 ) -> None:
     """Refuse work that a fence would refuse write by write.
 
-    :param sts: a client with the same credentials.
+    :param caller: tells the ARN of who does the work, as STS names it.
     :param role: ARN of the role of the replication that writes to the table.
     :param place: the options that say where the table is, by name.
     """
     fence = read_fence(dynamodb, table_arn)
-    if not fence.fenced:
-        return
-    with doing("ask AWS who is calling"):
-        caller = sts.get_caller_identity()["Arn"]
-    if exempts(exempt_of(fence.text), caller):
+    if not fence.fenced or exempts(exempt_of(fence.text), caller()):
         return
     name = table_of(table_arn)
     options = " ".join([f"table={name}", f"exempt={role},ROLE", *(f"{option}={place[option]}" for option in place)])

@@ -31,6 +31,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
     ENTRY,
     Side,
     Step,
+    fence_noted,
     has_taken,
     move_to,
 )
@@ -167,7 +168,7 @@ class Move:
 
     def fence_noted(self, side: Side) -> bool:
         """Tell whether a table is fenced, as far as the journal knows."""
-        return bool((self.entry.get("fences") or {}).get(side.value))
+        return fence_noted(self.entry, side)
 
     def refuse_overtaken(self) -> None:
         """Stop, if another run has taken over since this one's checks, or there were none."""

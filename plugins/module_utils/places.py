@@ -65,6 +65,12 @@ def client_at(module: AnsibleAWSModule, side: Side, service: str, **config: Any)
     )
 
 
+def caller_at(module: AnsibleAWSModule, side: Side) -> str:
+    """Return the ARN of who acts on one of the two tables, as STS names it."""
+    with doing("ask AWS who is calling"):
+        return str(client_at(module, side, "sts").get_caller_identity()["Arn"])
+
+
 def table_at(module: AnsibleAWSModule, side: Side, **config: Any) -> Table:
     """Return one of the two tables that the options source and target name.
 

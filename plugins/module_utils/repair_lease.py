@@ -37,12 +37,20 @@ def repairing(journal: Journal) -> Iterator[Callable[[], None]]:
         yield keeper.guard
 
 
-def repairs_begun(journal: Journal) -> int:
-    """Wait until no repair is under way, and return how many there were.
+def refuse_while_repairing(journal: Journal) -> None:
+    """Wait until no repair is under way, or whoever ran it is dead.
 
     :raises SealiftError: one is under way, and lives.
     """
     _lease(journal).refuse_while_held()
+
+
+def repairs_begun(journal: Journal) -> int:
+    """Return how many repairs there were, none of which is under way.
+
+    :raises SealiftError: one is under way, and lives.
+    """
+    refuse_while_repairing(journal)
     return int((journal.get(ENTRY) or {}).get("number") or 0)
 
 

@@ -74,7 +74,7 @@ def run_seed(module: AnsibleAWSModule, now: Callable[[], float] = time.time) -> 
     if action is Action.NOTHING:
         return _result(module, entry or {}, entry or {}, changed=False)
     refuse_running_replication(dynamodb, journal.table, tables)
-    refuse_fenced_target(module, tables)
+    refuse_fenced_target(module, journal, tables)
     if action is Action.BEGIN:
         refuse_foreign_items(at_target, tables, entry)
         refuse_long_seed(tables, module.params)

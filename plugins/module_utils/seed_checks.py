@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -25,7 +26,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import refu
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names, writing_role_arn
-from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import caller_at, client_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import RESTART, Identity
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
@@ -35,6 +36,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
     Side,
     active_direction,
     current_side,
+    fence_noted,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import spec_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
@@ -118,12 +120,14 @@ def refuse_running_replication(dynamodb: Client, journal: str, tables: Tables) -
         )
 
 
-def refuse_fenced_target(module: AnsibleAWSModule, tables: Tables) -> None:
+def refuse_fenced_target(module: AnsibleAWSModule, journal: Journal, tables: Tables) -> None:
     """Refuse a target that takes no writes by the seed: a cutover that was backed out has left it so."""
+    if not fence_noted(journal.get(SWITCH_ENTRY), Side.TARGET):
+        return
     source_arn, target_arn = tables.source["TableArn"], tables.target["TableArn"]
     refuse_fenced(
         client_at(module, Side.TARGET, "dynamodb"),
-        client_at(module, Side.TARGET, "sts"),
+        partial(caller_at, module, Side.TARGET),
         target_arn,
         work="the seed",
         role=writing_role_arn(source_arn, target_arn, replication_names(source_arn, Direction.FORWARD)),

@@ -71,6 +71,11 @@ def move_to(side: Side) -> str:
     return "cutover" if side is Side.TARGET else "rollback"
 
 
+def fence_noted(entry: Mapping[str, Any] | None, side: Side) -> bool:
+    """Tell whether a table is fenced, as far as the journal knows."""
+    return bool(((entry or {}).get("fences") or {}).get(side.value))
+
+
 def unfinished(entry: Mapping[str, Any] | None) -> bool:
     """Tell whether a move was begun and neither completed nor backed out."""
     return bool(entry and entry["state"] in {RUNNING, BACKING_OUT})

@@ -157,10 +157,11 @@ class Crossing:
         item = self.pair.items(table or self.pair.target).get(self.pair.key_of({"id": {"S": key}}))
         return item["value"][1] if item else None
 
-    def exempt_client(self) -> Any:
-        """A client of somebody whom the fence lets through."""
+    def exempt_client(self, direction: str = "reverse") -> Any:
+        """A client of somebody whom the fence lets through: the function of a direction, of the cutover's as a rule."""
         functions, sts = self.pair.emulator.client("lambda"), self.pair.emulator.client("sts")
-        role = functions.get_function_configuration(FunctionName=self.pair.reverse_function)["Role"]
+        function = self.pair.function if direction == "forward" else self.pair.reverse_function
+        role = functions.get_function_configuration(FunctionName=function)["Role"]
         keys = sts.assume_role(RoleArn=role, RoleSessionName="straggler")["Credentials"]
         return self.pair.emulator.client(
             "dynamodb",

@@ -4,7 +4,7 @@
 """A migrated table that is cut over and back while an application writes to whichever table is current."""
 
 import json
-import threading
+import sys
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -16,11 +16,14 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names
-from tests.e2e.live_table import create_table, describe, item
-from tests.e2e.playbook import Process, Run, migrate
+from tests.e2e.crossing import Crossing
+from tests.e2e.live_table import create_table, describe, item, wait_until_active
+from tests.e2e.playbook import Command, Process, Run, ended, migrate
 from tests.emulator import Emulator
+from tests.emulator.environment import ACCOUNT
 
 JOURNAL = "sealift-journal"
+ROOT = Path(__file__).parents[2]
 
 
 class Ferry:
@@ -34,7 +37,7 @@ class Ferry:
         self.dynamodb = emulator.client("dynamodb")
         self.lambda_client = emulator.client("lambda")
         emulator.client("ssm").put_parameter(Name=self.pointer, Value=table, Type="String")
-        self.arn: str = create_table(emulator, table, [item(number) for number in range(30)])["TableArn"]
+        self.arn = f"arn:aws:dynamodb:{emulator.region}:{ACCOUNT}:table/{table}"
         self.journal = Journal(self.dynamodb, JOURNAL, self.arn)
         self.gates = {each: Gate(self.dynamodb, JOURNAL, self.arn, each) for each in Direction}
 
@@ -43,8 +46,13 @@ class Ferry:
         pointers = [{"ssm_parameter": self.pointer}]
         return ["-e", json.dumps({"pointers": pointers, "straggler_minutes": 0.02} | more)]
 
+    def prepare(self) -> None:
+        """Make both tables and all that replicates between them, without any playbook."""
+        Crossing(self.emulator, self.table, names=(self.table, self.clone, JOURNAL))
+
     def migrate(self) -> None:
-        """Run all stages before the cutover."""
+        """Create a table with items, and run all stages before the cutover."""
+        create_table(self.emulator, self.table, [item(number) for number in range(30)])
         migrate(self.emulator, self.table).succeeded()
 
     def run(self, tag: str, *arguments: str, **variables: Any) -> Run:
@@ -69,13 +77,25 @@ class Ferry:
         arguments = ["-e", f"table={self.table}", *self.variables(**variables | more)]
         return Process(self.emulator, *arguments, playbook=str(Path(__file__).with_name("move.yml")))
 
+    def begin_quick_move(self, move: str, *pointers: dict[str, str]) -> Command:
+        """The same without Ansible."""
+        options = {
+            "source": self.table,
+            "target": self.clone,
+            "journal": JOURNAL,
+            "to": "target" if move == "cutover" else "source",
+            "pointers": pointers or [{"ssm_parameter": self.pointer}],
+        }
+        command = [sys.executable, "-m", "tests.e2e.mover", json.dumps(options)]
+        return Command(command, self.emulator.environment(), ROOT)
+
+    def quick_move(self, move: str, *pointers: dict[str, str]) -> None:
+        """The same, to its end."""
+        ended(self.begin_quick_move(move, *pointers)).succeeded()
+
     def move(self, move: str, **more: Any) -> Run:
         """The same, to its end."""
-        process = self.begin_move(move, **more)
-        try:
-            return process.wait()
-        finally:
-            process.kill_all()
+        return ended(self.begin_move(move, **more))
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -116,32 +136,55 @@ class Ferry:
 
 
 class Overseer:
-    """Looks all the time whether both directions may write at once: a context manager."""
+    """Sees in the journal's stream, which misses nothing, whether both directions could write at once."""
 
     def __init__(self, ferry: Ferry) -> None:
         self._ferry = ferry
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._looks = 0
-        self._seen: set[tuple[Direction, ...]] = set()
+        self._streams = ferry.emulator.client("dynamodbstreams")
+        self._open: dict[str, bool] = {}
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        dynamodb = self._ferry.dynamodb
+        described = describe(self._ferry.emulator, JOURNAL)
+        if not described.get("StreamSpecification", {}).get("StreamEnabled"):
+            wanted = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+            dynamodb.update_table(TableName=JOURNAL, StreamSpecification=wanted)
+            wait_until_active(self._ferry.emulator, JOURNAL)
+        stream = describe(self._ferry.emulator, JOURNAL)["LatestStreamArn"]
+        (shard,) = self._streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]
+        answer = self._streams.get_shard_iterator(
+            StreamArn=stream, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
+        )
+        self._iterator = answer["ShardIterator"]
+        for each in dynamodb.scan(TableName=JOURNAL, ConsistentRead=True)["Items"]:
+            self._note(each)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._thread.join()
         if error is None:
-            assert self._looks
-            assert not any(len(directions) > 1 for directions in self._seen), self._seen
+            self._look()
 
     def _look(self) -> None:
-        while not self._stop.wait(0.05):
-            # What is open both times was open together with the other one at some moment between.
-            first = self._ferry.open_gates()
-            second = self._ferry.open_gates()
-            self._seen.add(tuple(direction for direction in first if direction in second))
-            self._looks += 1
+        changes = 0
+        while records := (answer := self._streams.get_records(ShardIterator=self._iterator))["Records"]:
+            self._iterator = answer["NextShardIterator"]
+            for record in records:
+                changes += self._note(record["dynamodb"].get("NewImage", {}))
+                open_ones = sorted(part for part, is_open in self._open.items() if is_open)
+                assert len({_direction(part) for part in open_ones}) <= 1, open_ones
+        assert changes
+
+    def _note(self, item: dict[str, Any]) -> bool:
+        """Take notice of a gate's part; tell whether it was opened or closed."""
+        if item.get("entry") != {"S": "gate"}:
+            return False
+        part, is_open = item["migration"]["S"], item["open"]["BOOL"]
+        before = self._open.get(part)
+        self._open[part] = is_open
+        return before is not is_open
+
+
+def _direction(part: str) -> str:
+    return part.rsplit("#", 2)[1]

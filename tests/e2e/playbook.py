@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,33 +85,27 @@ def one_paragraph(message: str, output: str = "") -> str:
     return message
 
 
-class Process:
-    """A run of the playbook that goes on beside the test."""
+class Command:
+    """Something that was started and goes on beside the test, with all that it starts itself.
+
+    :param output: a file for what it prints, which can be read meanwhile.
+    """
 
     def __init__(
         self,
-        emulator: Emulator,
-        *arguments: str,
-        variables: Mapping[str, str] | None = None,
-        playbook: str = PLAYBOOK,
+        command: Sequence[str | Path],
+        environment: Mapping[str, str],
+        folder: Path,
+        output: Path | None = None,
     ) -> None:
+        self._output = output
         self.mark = uuid.uuid4().hex
-        environment = emulator.environment() | {
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_PIPELINING": "1",
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
-            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-            MARK: self.mark,
-        }
         self._process = subprocess.Popen(
-            [Path(sys.executable).parent / "ansible-playbook", playbook, *arguments],
-            env={name: value for name, value in (environment | dict(variables or {})).items() if value},
-            # Neither an ansible.cfg nor an inventory of the checkout may be needed.
-            cwd=emulator.folder,
+            command,
+            env={name: value for name, value in environment.items() if value} | {MARK: self.mark},
+            cwd=folder,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output.open("w") if output else subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
@@ -119,6 +113,8 @@ class Process:
 
     def wait(self) -> Run:
         output, _unused = self._process.communicate(timeout=LIMIT_SECONDS)
+        if self._output:
+            output = self._output.read_text(encoding="utf-8")
         return Run(self._process.returncode, output)
 
     def ended(self) -> bool:
@@ -153,13 +149,41 @@ class Process:
         self._process.wait()
 
 
+class Process(Command):
+    """A run of the playbook."""
+
+    def __init__(
+        self,
+        emulator: Emulator,
+        *arguments: str,
+        variables: Mapping[str, str] | None = None,
+        playbook: str = PLAYBOOK,
+        output: Path | None = None,
+    ) -> None:
+        environment = emulator.environment() | {
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_PIPELINING": "1",
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        }
+        command: list[str | Path] = [Path(sys.executable).parent / "ansible-playbook", playbook, *arguments]
+        # Neither an ansible.cfg nor an inventory of the checkout may be needed.
+        super().__init__(command, environment | dict(variables or {}), emulator.folder, output)
+
+
 def playbook(emulator: Emulator, *arguments: str, variables: Mapping[str, str] | None = None) -> Run:
     """Run the playbook to its end."""
-    process = Process(emulator, *arguments, variables=variables)
+    return ended(Process(emulator, *arguments, variables=variables))
+
+
+def ended(command: Command) -> Run:
+    """Let something come to its end, whatever happens to the test."""
     try:
-        return process.wait()
+        return command.wait()
     finally:
-        process.kill_all()
+        command.kill_all()
 
 
 def migrate(emulator: Emulator, table: str, *arguments: str) -> Run:

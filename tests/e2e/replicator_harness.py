@@ -81,14 +81,15 @@ class Replication:
         view_type: str = "NEW_AND_OLD_IMAGES",
         timeout: int = 60,
         gate: bool = True,
+        names: tuple[str, str, str] | None = None,
         **mapping: Any,
     ) -> None:
         self.emulator = emulator
         self.dynamodb = emulator.client("dynamodb")
         self._lambda = emulator.client("lambda")
         self.keys = dict(keys or {"id": "S"})
-        self.source, self.target = f"{name}-old", f"{name}-new"
-        self.journal, self.function, self.queue = f"{name}-journal", f"{name}-function", f"{name}-failed"
+        self.source, self.target, self.journal = names or (f"{name}-old", f"{name}-new", f"{name}-journal")
+        self.function, self.queue = f"{name}-function", f"{name}-failed"
         described = self._create_table(
             self.source, self.keys, StreamSpecification={"StreamEnabled": True, "StreamViewType": view_type}
         )

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """kill -9 after each step of a cutover and of a rollback; the same command goes on, and nothing is lost.
 
-The way back is deployed once, by the whole stage; what is killed, and run again, is the stage from there on.
+The steps are the modules'. So each is tried with the modules in the stage's order, and one with Ansible around them.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Step, has_taken
 from tests.e2e.ferry import Ferry, Overseer
 from tests.e2e.live_table import EQUAL, difference, wait_until_equal
+from tests.e2e.playbook import Command, ended
 from tests.e2e.replicator_harness import wait_for
 from tests.emulator import Emulator, Settings
 from tests.ledger import Application, losses
@@ -20,30 +21,32 @@ from tests.ledger import Application, losses
 # Not a step of the journal: the pointers are switched between two of them.
 POINTERS = "pointers switched"
 STEPS = [*(step.value for step in Step if step is not Step.SWITCHED), POINTERS, Step.SWITCHED.value]
+CASES = [*((step, "modules") for step in STEPS), (POINTERS, "stage")]
 MOVES = ["cutover", "rollback"]
 
 
 @pytest.fixture(scope="module")
 def ferry(no_aws_configuration: None) -> Iterator[Ferry]:
-    """A table that was migrated, in an emulator of its own."""
-    with Emulator(Settings(policy_change_seconds=2)) as emulator:
+    """A table that was moved there and back, in an emulator of its own."""
+    with Emulator(Settings(policy_change_seconds=0.5)) as emulator:
         ferry = Ferry(emulator, "ferry")
-        ferry.migrate()
+        ferry.prepare()
         for move in MOVES:
-            ferry.run(move).succeeded()
+            ferry.quick_move(move)
         yield ferry
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_a_killed_move_goes_on_with_the_same_command(ferry: Ferry, step: str) -> None:
+@pytest.mark.parametrize(("step", "by"), CASES)
+def test_a_killed_move_goes_on_with_the_same_command(ferry: Ferry, step: str, by: str) -> None:
+    begin = ferry.begin_move if by == "stage" else ferry.begin_quick_move
     with Overseer(ferry), Application(ferry.emulator, ferry.pointer, keys=30, rate=10) as application:
         for move in MOVES:
-            _kill_after(ferry, move, step)
+            _kill_after(ferry, begin(move), move, step)
             assert len(ferry.enabled_mappings()) <= 1
             if ferry.entry["move"] == move and not has_taken(ferry.entry, Step.FENCING):
                 assert _old(ferry, move) not in ferry.fenced()
 
-            ferry.move(move).succeeded()
+            ended(begin(move)).succeeded()
 
             new, old = (ferry.clone, ferry.table) if move == "cutover" else (ferry.table, ferry.clone)
             assert ferry.current == new
@@ -63,9 +66,8 @@ def _old(ferry: Ferry, move: str) -> str:
     return ferry.table if move == "cutover" else ferry.clone
 
 
-def _kill_after(ferry: Ferry, move: str, step: str) -> None:
-    """Begin a move and kill everything that belongs to it as soon as the step is taken."""
-    run = ferry.begin_move(move)
+def _kill_after(ferry: Ferry, run: Command, move: str, step: str) -> None:
+    """Kill everything that belongs to a move as soon as the step is taken."""
     new = ferry.clone if move == "cutover" else ferry.table
 
     def taken() -> bool:
@@ -76,6 +78,6 @@ def _kill_after(ferry: Ferry, move: str, step: str) -> None:
         return bool(entry) and entry["move"] == move and has_taken(entry, Step(step))
 
     try:
-        wait_for(f"the step {step} of the {move}", taken, 180, pause=0.01)
+        wait_for(f"the step {step} of the {move}", taken, 600, pause=0.02)
     finally:
         run.kill_all()

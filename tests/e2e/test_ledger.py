@@ -23,7 +23,11 @@ KINDS = {
     "re-creations",
     "batch writes",
     "transaction writes",
+    "set removals",
+    "PartiQL inserts",
     "PartiQL updates",
+    "PartiQL deletes",
+    "PartiQL transaction writes",
 }
 
 

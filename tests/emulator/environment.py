@@ -17,6 +17,8 @@ ACCESS_KEY = "EmulatorAccessKeyWithoutMeaning"
 OTHER_ACCOUNT = "210987654321"
 OTHER_REGION = "us-east-1"
 SECRET_KEY = "EmulatorSecretKeyWithoutMeaning"
+# The id of an application that looks on: it meets no fault.
+OBSERVER = "observer"
 
 QUIET = {
     "AWS_CONFIG_FILE": os.devnull,
@@ -65,6 +67,12 @@ class Endpoint:
 
         options.setdefault("config", Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=60))
         return self._session.client(service, endpoint_url=self.endpoint, **options)
+
+    def observer(self, service: str) -> Any:
+        """A client that meets none of the faults that were injected, for who looks on while others meet them."""
+        from botocore.config import Config
+
+        return self.client(service, config=Config(user_agent_extra=f"app/{OBSERVER}", retries={"mode": "standard"}))
 
     def elsewhere(self, account: str | None = None, region: str | None = None) -> "Endpoint":
         """The same for another account, as its root, or another Region, or both."""

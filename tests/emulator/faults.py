@@ -12,11 +12,16 @@ A rule is a JSON object, posted to /_sealift/faults (alone or in a list) or give
     {"fault": "latency", "seconds": 2}
     {"fault": "refuse_item", "table": "target", "key": {"id": {"S": "7"}}}     ValidationException when it is written
     {"fault": "access_denied", "action": "dynamodb:DescribeTable", "resource": "users"}
+    {"fault": "reset"}                                           the connection is reset, no answer comes
+    {"fault": "crash", "operation": "BatchWriteItem"}            the function that has sent it ends, as by kill -9
+    {"fault": "freeze", "operation": "BatchWriteItem"}           it stands still, until it times out
 
 `operation` (a name or a list) and `table` narrow a rule down, both may be left out. `caller` may be "function" or
 "client": who runs in a Lambda function and who does not. `skip` lets the first matches pass, `count` ends the rule
 after so many hits, `probability` makes a match a matter of chance.
 `action` and `resource` (a name, an ARN, or a pattern with *) belong to access_denied, for any service.
+`done` belongs to reset, crash and freeze: whether the request is executed before (it is) or not at all.
+Whoever looks on with the clients of Endpoint.observer() meets no fault.
 """
 
 import fnmatch
@@ -25,7 +30,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-KINDS = ("throttle", "unprocessed", "error", "lost_acknowledgement", "latency", "refuse_item", "access_denied")
+CUTS = ("reset", "crash", "freeze")
+KINDS = ("throttle", "unprocessed", "error", "lost_acknowledgement", "latency", "refuse_item", "access_denied", *CUTS)
+OF_FUNCTIONS = ("crash", "freeze")
 
 Caller = Literal["function", "client"]
 
@@ -58,6 +65,7 @@ class Rule:
     key: dict[str, Any] = field(default_factory=dict)
     action: str | None = None
     resource: str | None = None
+    done: bool = True
     hits: int = 0
 
     @classmethod
@@ -72,6 +80,8 @@ class Rule:
     def matches(self, call: Call) -> bool:
         if self.fault == "access_denied":
             return self.action == call.action and self._allows_resource(call.resources) and self._from(call)
+        if self.fault in OF_FUNCTIONS and call.caller != "function":
+            return False
         operations = [self.operation] if isinstance(self.operation, str) else self.operation
         return (
             (operations is None or call.operation in operations)

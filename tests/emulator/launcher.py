@@ -164,6 +164,10 @@ class Emulator(Endpoint):
     def clear_faults(self) -> None:
         self._request("DELETE", "/_sealift/faults")
 
+    def end_sessions(self) -> None:
+        """Ends every session of a role, as if its time had passed."""
+        self._post("/_sealift/end-sessions")
+
     def age_stream(self, table: str, seconds: float) -> None:
         """Makes every record that the table's stream holds now older by so much, as if the time had passed."""
         self._post("/_sealift/age-stream", {"table": table, "seconds": seconds})

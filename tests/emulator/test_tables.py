@@ -5,6 +5,7 @@
 
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -199,3 +200,28 @@ def test_warm_throughput_is_shown(cloud: Cloud) -> None:
     assert cloud.describe()["WarmThroughput"] == shown
     cloud.dynamodb.update_table(TableName=cloud.name, WarmThroughput={"WriteUnitsPerSecond": 8_000})
     assert cloud.describe()["WarmThroughput"] == {**shown, "WriteUnitsPerSecond": 8_000}
+
+
+@pytest.mark.parametrize("put", ["PutItem", "PartiQL"])
+def test_number_sets_know_numbers_by_their_value(cloud: Cloud, put: str) -> None:
+    cloud.table()
+    lucky = {"NS": ["1E+5", "2", "0.50"]}
+    if put == "PutItem":
+        cloud.put("a", lucky=lucky)
+    else:
+        insert = f"INSERT INTO \"{cloud.name}\" VALUE {{'id': ?, 'lucky': ?}}"
+        cloud.dynamodb.execute_statement(Statement=insert, Parameters=[{"S": "a"}, lucky])
+
+    def changed(verb: str, member: str) -> set[Decimal]:
+        answer = cloud.dynamodb.update_item(
+            TableName=cloud.name,
+            Key={"id": {"S": "a"}},
+            UpdateExpression=f"{verb} lucky :lucky",
+            ExpressionAttributeValues={":lucky": {"NS": [member]}},
+            ReturnValues="ALL_NEW",
+        )
+        return set(map(Decimal, answer["Attributes"]["lucky"]["NS"]))
+
+    assert changed("DELETE", "1E+5") == {Decimal(2), Decimal("0.5")}
+    assert changed("ADD", "2.0") == {Decimal(2), Decimal("0.5")}
+    assert changed("DELETE", ".5") == {Decimal(2)}

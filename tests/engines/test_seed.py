@@ -336,10 +336,10 @@ def test_two_runs_never_write_at_once(dynamodb: Any, armed: tuple[str, str], mon
     other.take({})
 
     with pytest.raises(SealiftError, match=r"is being run by process \d+ on "):
-        seed(Meddler(dynamodb, "get_item", 7, lambda: other.renew_if_due({})), armed)
+        seed(Meddler(dynamodb, "get_item", 8, lambda: other.renew_if_due({})), armed)
     assert len(items_of(dynamodb, armed[1])) < 400
 
-    assert seed(Meddler(dynamodb, "get_item", 7, lambda: other.give_back({})), armed)["items_written"] == 400
+    assert seed(Meddler(dynamodb, "get_item", 8, lambda: other.give_back({})), armed)["items_written"] == 400
     other = Lease(journal, "stage#seed", "seed", term)
     other.take({"state": "running"})
     assert seed(dynamodb, armed)["runs"] == 3

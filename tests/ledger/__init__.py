@@ -13,6 +13,7 @@ Nothing here uses the collection's code: what that did is judged from outside.
 """
 
 from tests.ledger.application import Application, ApplicationError
+from tests.ledger.mix import Mix
 from tests.ledger.report import Pause, Report, losses
 
-__all__ = ["Application", "ApplicationError", "Pause", "Report", "losses"]
+__all__ = ["Application", "ApplicationError", "Mix", "Pause", "Report", "losses"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.emulator import Emulator
+from tests.ledger.mix import Mix
 from tests.ledger.processes import end_group
 from tests.ledger.report import PROGRESS, Report
 
@@ -25,11 +26,21 @@ class Application:
     """A process that writes to the table that a parameter of SSM names: a context manager."""
 
     def __init__(
-        self, emulator: Emulator, pointer: str, *, keys: int = 200, rate: float = 40, seed: int = 1, threads: int = 4
+        self,
+        emulator: Emulator,
+        pointer: str,
+        *,
+        keys: int = 200,
+        first_key: int = 0,
+        rate: float = 40,
+        seed: int = 1,
+        threads: int = 4,
+        mix: Mix | None = None,
     ) -> None:
         self._emulator = emulator
         self._report = emulator.folder / f"ledger-{uuid.uuid4().hex}.json"
         self._command = [sys.executable, "-m", "tests.ledger.writer", f"--pointer={pointer}", f"--keys={keys}"]
+        self._command += [f"--first-key={first_key}", f"--mix={(mix or Mix()).to_json()}"]
         self._command += [f"--rate={rate}", f"--seed={seed}", f"--threads={threads}", f"--report={self._report}"]
 
     def __enter__(self) -> Self:

@@ -5,21 +5,24 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import count
 from random import Random
 
 from tests.ledger import writes
 from tests.ledger.book import Book, Change
-from tests.ledger.samples import attributes, long_number
+from tests.ledger.mix import Mix
+from tests.ledger.samples import long_number, sized
 from tests.ledger.sender import Sender
 from tests.ledger.values import Item
 from tests.ledger.writes import VERSION, Patch
 
 _HOT_KEYS = 5
-_LARGE_SHARE = 0.002
 _BURST = 8
 _MEMBERS = 4
+_SETS = ("SS", "NS", "BS")
+# How often what is there goes, where it could be changed as well.
+_GONE = 0.3
 # What was too slow is caught up with, but for the backlog of a long pause.
 _BACKLOG_SECONDS = 1.0
 
@@ -28,11 +31,19 @@ class Client:
     """Has keys, random numbers, and a pace of its own."""
 
     def __init__(
-        self, sender: Sender, book: Book, keys: Sequence[Item], random: Random, rate: float, stop: threading.Event
+        self,
+        sender: Sender,
+        book: Book,
+        keys: Sequence[Item],
+        mix: Mix,
+        random: Random,
+        rate: float,
+        stop: threading.Event,
     ) -> None:
         self._sender = sender
         self.book = book
         self._keys = keys
+        self._mix = mix
         self._random = random
         self._interval = 1 / rate
         self._stop = stop
@@ -42,20 +53,9 @@ class Client:
 
     def run(self) -> None:
         """Write until told to stop, or until something goes wrong."""
-        actions: dict[Callable[[Item], None], int] = {
-            self.put: 26,
-            self.update: 24,
-            self.remove_attributes: 14,
-            self.update_with_partiql: 8,
-            self.delete: 8,
-            self.recreate: 6,
-            self.write_batch: 3,
-            self.write_transaction: 3,
-            self.burst: 2,
-        }
         try:
             while not self._stop.wait(max(0.0, self._due - time.monotonic())):
-                self._random.choices(list(actions), list(actions.values()))[0](self._key())
+                getattr(self, self._mix.write(self._random))(self._key())
         finally:
             self._stop.set()
 
@@ -82,14 +82,42 @@ class Client:
         names = self._random.sample(("nickname", "token", "deleted_at", "devices", "address", "visits"), 2)
         self._patch(key, "attribute removals", Patch(put=self._version(), remove=names))
 
-    def update_with_partiql(self, key: Item) -> None:
-        item = self._held(key)
-        if item is None or VERSION not in item:
+    def shrink_sets(self, key: Item) -> None:
+        """Take members out of sets, the last ones too, with which the set goes."""
+        held = self._held(key) or {}
+        found = {name: kind for name, value in held.items() for kind in value if kind in _SETS}
+        take = {name: {kind: self._random.sample(held[name][kind], 1)} for name, kind in found.items()}
+        self._patch(key, "set removals", Patch(put=self._version(), take=take))
+
+    def write_with_partiql(self, key: Item) -> None:
+        """Insert what is not there; update or delete what is."""
+        if not self._can_state(key):
             self.put(key)
             return
-        patch = Patch(put=self._version() | {"nickname": self._nickname()}, remove=("visits",))
-        change = self._change(key, patch.applied(item))
-        self._perform("PartiQL updates", writes.partiql(change, patch), [change])
+        patch = self._statement_patch()
+        change = self._stated(key, patch)
+        verb = "insert" if change.before is None else "delete" if change.after is None else "update"
+        self._perform(f"PartiQL {verb}s", writes.partiql(change, patch), [change])
+
+    def write_partiql_transaction(self, _key: Item) -> None:
+        patch = self._statement_patch()
+        changes = [self._stated(key, patch) for key in self._several() if self._can_state(key)]
+        if changes:
+            self._perform("PartiQL transaction writes", writes.partiql_transaction(changes, patch), changes)
+
+    def _can_state(self, key: Item) -> bool:
+        """Tell whether a statement can say in which state the item must be."""
+        item = self._held(key)
+        return item is None or VERSION in item
+
+    def _stated(self, key: Item, patch: Patch) -> Change:
+        item = self._held(key)
+        if item is None:
+            return self._change(key, self._new(key))
+        return self._change(key, None if self._random.random() < _GONE else patch.applied(item))
+
+    def _statement_patch(self) -> Patch:
+        return Patch(put=self._version() | {"nickname": self._nickname()}, remove=("visits",))
 
     def delete(self, key: Item) -> None:
         change = self._change(key, None)
@@ -107,7 +135,7 @@ class Client:
     def write_batch(self, _key: Item) -> None:
         """Put and delete several items; nothing can tell DynamoDB on which condition, so they are looked at first."""
         changes = [
-            self._change(key, self._new(key) if self._random.random() < 0.7 else None) for key in self._several()
+            self._change(key, self._new(key) if self._random.random() >= _GONE else None) for key in self._several()
         ]
         if self._sender.as_known(changes):
             self._perform("batch writes", writes.batch(), changes)
@@ -118,7 +146,7 @@ class Client:
         changes = []
         for key in self._several():
             item = self._held(key)
-            after = self._new(key) if item is None else patch.applied(item) if self._random.random() < 0.7 else None
+            after = self._new(key) if item is None else patch.applied(item) if self._random.random() >= _GONE else None
             changes.append(Change(key, item, after))
         self._perform("transaction writes", writes.transaction(changes, patch), changes)
 
@@ -145,8 +173,7 @@ class Client:
         return Change(key, self._held(key), after)
 
     def _new(self, key: Item) -> Item:
-        large = self._random.random() < _LARGE_SHARE
-        return key | self._version() | attributes(self._random, large=large)
+        return key | self._version() | sized(self._random, self._mix.size(self._random))
 
     def _version(self) -> Item:
         return {VERSION: {"N": str(next(self._versions))}}

@@ -11,6 +11,9 @@ from tests.ledger.values import Item
 
 # Close to DynamoDB's 400 KB, with room left for what updates add.
 LARGEST = 380_000
+_COLUMNS = 150
+# DynamoDB nests no deeper than 32.
+_LEVELS = 29
 _RARE_VISITS: list[Item] = [{"S": ""}, {"B": b""}, {"L": [{"NULL": True}, {"L": []}]}, {"NS": ["1", "2.5"]}]
 
 
@@ -52,6 +55,25 @@ def attributes(random: Random, *, large: bool = False) -> Item:
         "visits": {"L": random.choices([_visit(random), *_RARE_VISITS], k=random.randint(0, 5))},
     }
     return found | {"archive": _archive(random)} if large else found
+
+
+def sized(random: Random, size: str) -> Item:
+    """Return an item without its key: full (every type), large, small (next to nothing), wide or deep."""
+    match size:
+        case "small":
+            return {"nickname": {"S": random.choice(("", "sea", "lift"))}}
+        case "wide":
+            return {f"column-{number}": {"N": str(random.randrange(100))} for number in range(_COLUMNS)}
+        case "deep":
+            return {"deep": _nested(random, _LEVELS)}
+    return attributes(random, large=size == "large")
+
+
+def _nested(random: Random, levels: int) -> dict[str, Any]:
+    if not levels:
+        return {"BS": [random.randbytes(3), b"\xff"]}
+    inner = _nested(random, levels - 1)
+    return random.choice(({"L": [{"NULL": True}, inner]}, {"M": {"S": {"N": "0"}, "in": inner}}))
 
 
 def long_number(random: Random) -> str:

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 
 from tests.ledger.book import Book, Change
 from tests.ledger.pointer import Pointer
-from tests.ledger.values import Item, equal
+from tests.ledger.values import Item, differing, equal
 from tests.ledger.writes import Write
 
 _RETRY_SECONDS = 0.1
@@ -109,9 +109,11 @@ class Sender:
         if not write.shows:
             return
         (change,) = changes
-        if not equal(write.seen(answer), getattr(change, write.shows)):
+        seen, known = write.seen(answer), getattr(change, write.shows)
+        if not equal(seen, known):
             self._book.violations.append(
                 f"{self._book.text(change.key)}: table {table} held something else {write.shows} {write.operation}"
+                f" ({', '.join(differing(seen, known))})"
             )
 
     def _settled(self, table: str, changes: Sequence[Change]) -> list[Change]:
@@ -157,7 +159,7 @@ def _failure(error: ClientError | BotoCoreError) -> Failure:
     code = error.response["Error"]["Code"]
     if code == "AccessDeniedException":
         return Failure.REFUSED
-    if code == "ConditionalCheckFailedException":
+    if code in {"ConditionalCheckFailedException", "DuplicateItemException"}:
         return Failure.CONDITION
     if code == "TransactionCanceledException":
         reasons = {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", ())}

@@ -36,6 +36,12 @@ def equal(left: Item | None, right: Item | None) -> bool:
     return comparable_item(left) == comparable_item(right)
 
 
+def differing(left: Item | None, right: Item | None) -> list[str]:
+    """Return the names of the attributes in which two items differ."""
+    one, other = comparable_item(left) or {}, comparable_item(right) or {}
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+
+
 def encoded(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return a value as JSON can hold it: binary ones as base64."""
     return _mapped(value, lambda content: base64.b64encode(content).decode())

@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.ledger.book import Book
 from tests.ledger.client import Client
+from tests.ledger.mix import Mix
 from tests.ledger.pointer import Pointer
 from tests.ledger.report import PROGRESS
 from tests.ledger.samples import key
@@ -58,9 +59,11 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.ledger.writer", description=__doc__)
     parser.add_argument("--pointer", required=True, help="the SSM parameter that holds the table's name")
     parser.add_argument("--keys", type=int, required=True, help="how many keys to choose from")
+    parser.add_argument("--first-key", type=int, default=0, help="the number of the first of them (%(default)s)")
     parser.add_argument("--rate", type=float, required=True, help="writes a second")
     parser.add_argument("--seed", type=int, required=True, help="of the random items and writes")
     parser.add_argument("--threads", type=int, default=4, help="(%(default)s)")
+    parser.add_argument("--mix", type=Mix.from_json, default=Mix(), help="what to write how often, as JSON")
     parser.add_argument("--report", type=Path, required=True, help="the file to write at the end")
     arguments = parser.parse_args()
     arguments.threads = min(arguments.threads, arguments.keys)
@@ -74,12 +77,14 @@ def _clients(arguments: argparse.Namespace, dynamodb: Any, stop: threading.Event
     found = dict(items(dynamodb, pointer.table()))
     clients = []
     for place in range(arguments.threads):
-        keys = [key(schema, number) for number in range(place, arguments.keys, arguments.threads)]
+        numbers = range(arguments.first_key + place, arguments.first_key + arguments.keys, arguments.threads)
+        keys = [key(schema, number) for number in numbers]
         texts = [key_text(each, list(schema)) for each in keys]
         book = Book(list(schema), {text: found.get(text) for text in texts})
         sender = Sender(dynamodb, pointer, book, stop)
         random = Random(f"{arguments.seed}/{place}")
-        clients.append(Client(sender, book, keys, random, arguments.rate / arguments.threads, stop))
+        rate = arguments.rate / arguments.threads
+        clients.append(Client(sender, book, keys, arguments.mix, random, rate, stop))
     return clients
 
 

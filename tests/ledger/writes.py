@@ -15,15 +15,18 @@ VERSION = "n"
 
 @dataclass(frozen=True)
 class Patch:
-    """A change of some attributes; the sets and numbers of `add` are added to what is there."""
+    """A change of some attributes; `add` and `take` are added to, and taken out of, the sets and numbers there are."""
 
     put: Item
     add: Item = field(default_factory=dict)
+    take: Item = field(default_factory=dict)
     remove: Sequence[str] = ()
 
     def applied(self, item: Item) -> Item:
         kept = {name: value for name, value in item.items() if name not in self.remove}
-        return kept | self.put | {name: _sum(kept.get(name), value) for name, value in self.add.items()}
+        left = {name: _rest(kept[name], value) for name, value in self.take.items() if name in kept}
+        changed = kept | left | self.put | {name: _sum(kept.get(name), value) for name, value in self.add.items()}
+        return {name: value for name, value in changed.items() if value is not None}
 
 
 def _sum(old: dict[str, Any] | None, added: dict[str, Any]) -> dict[str, Any]:
@@ -33,6 +36,13 @@ def _sum(old: dict[str, Any] | None, added: dict[str, Any]) -> dict[str, Any]:
     if kind == "N":
         return {kind: str(int(old[kind]) + int(more))}
     return {kind: list(dict.fromkeys([*old[kind], *more]))}
+
+
+def _rest(old: dict[str, Any], taken: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what is left of a set: None where nothing is, since there is no empty set."""
+    ((kind, less),) = taken.items()
+    left = [member for member in old[kind] if member not in less]
+    return {kind: left} if left else None
 
 
 @dataclass(frozen=True)
@@ -89,22 +99,38 @@ def batch() -> Write:
 
 
 def partiql(change: Change, patch: Patch) -> Write:
-    """An update whose item has a version."""
-    assert change.before is not None
+    """A statement that inserts, updates or deletes, by what the change is. An insert can't show the item."""
+    returning = "" if change.before is None else f" RETURNING ALL {'OLD' if change.after is None else 'NEW'} *"
+
+    def request(table: str, _changes: Sequence[Change]) -> dict[str, Any]:
+        statement = _statement(table, change, patch)
+        return statement | {"Statement": statement["Statement"] + returning}
+
+    shows = "" if change.before is None else "before" if change.after is None else "after"
+    return Write("execute_statement", request, shows, lambda answer: (answer.get("Items") or [None])[0])
+
+
+def partiql_transaction(changes: Sequence[Change], patch: Patch) -> Write:
+    return Write(
+        "execute_transaction",
+        lambda table, _changes: {"TransactStatements": [_statement(table, change, patch) for change in changes]},
+    )
+
+
+def _statement(table: str, change: Change, patch: Patch) -> dict[str, Any]:
+    """Return a statement; what is updated or deleted must have a version."""
+    if change.before is None:
+        item = change.after or {}
+        values = ", ".join(f"'{name}': ?" for name in item)
+        return {"Statement": f'INSERT INTO "{table}" VALUE {{{values}}}', "Parameters": list(item.values())}
+    condition = " AND ".join(f'"{name}" = ?' for name in (*change.key, VERSION))
+    known = [*change.key.values(), change.before[VERSION]]
+    if change.after is None:
+        return {"Statement": f'DELETE FROM "{table}" WHERE {condition}', "Parameters": known}
     assigned = "".join(f' SET "{name}" = ?' for name in patch.put)
     removed = f" REMOVE {', '.join(patch.remove)}" if patch.remove else ""
-    condition = " AND ".join(f'"{name}" = ?' for name in (*change.key, VERSION))
-    statement = {
-        "Parameters": [*patch.put.values(), *change.key.values(), change.before[VERSION]],
-    }
-    return Write(
-        "execute_statement",
-        lambda table, _changes: (
-            statement | {"Statement": f'UPDATE "{table}"{assigned}{removed} WHERE {condition} RETURNING ALL NEW *'}
-        ),
-        "after",
-        lambda answer: (answer.get("Items") or [None])[0],
-    )
+    statement = f'UPDATE "{table}"{assigned}{removed} WHERE {condition}'
+    return {"Statement": statement, "Parameters": [*patch.put.values(), *known]}
 
 
 def _put(table: str, change: Change) -> dict[str, Any]:
@@ -120,10 +146,11 @@ def _update(table: str, change: Change, patch: Patch) -> dict[str, Any]:
     clauses = {
         "SET": [f"#{name} = :{name}" for name in patch.put],
         "ADD": [f"#{name} :{name}" for name in patch.add],
+        "DELETE": [f"#{name} :{name}" for name in patch.take],
         "REMOVE": [f"#{name}" for name in patch.remove],
     }
-    names = (*patch.put, *patch.add, *patch.remove)
-    values = {f":{name}": value for name, value in (patch.put | patch.add).items()}
+    names = (*patch.put, *patch.add, *patch.take, *patch.remove)
+    values = {f":{name}": value for name, value in (patch.put | patch.add | patch.take).items()}
     return condition | {
         "TableName": table,
         "Key": change.key,

@@ -1,7 +1,10 @@
 # Copyright: Contributors to the Sealift project
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Explores everything and prints the tables of docs/protocol.md; fails where the protocol loses a write."""
+"""Explores everything and prints the tables of docs/protocol.md; fails where the protocol loses a write.
+
+With a word of a mistake's text: prints a shortest way to what it loses.
+"""
 
 import sys
 import time
@@ -12,6 +15,12 @@ from tests.model.world import ABSENT, Left
 
 
 def main() -> None:
+    if word := " ".join(sys.argv[1:]):
+        for mistake in MISTAKES + ASSUMPTIONS:
+            if word in mistake.text:
+                found = (explored(mistake.bounds, mistake.protocol, value) for value in (ABSENT, 1))
+                print(mistake.text, next(each.violation for each in found if each.violation), sep="\n")
+        return
     began = time.monotonic()
     lost = _explore_protocol()
     for title, mistakes in (("What loses a write", MISTAKES), ("What the proof assumes", ASSUMPTIONS)):

@@ -91,10 +91,12 @@ def _prove(state: State, protocol: Protocol, old: int, new: int) -> Iterator[Ste
         case "probed":
             if protocol.lifts_the_fence_before_the_drain:
                 state = with_table(state, old, leaving._replace(fence=Fence.NONE))
-            reads = Job("proves", leaving.value, len(leaving.events))
+            # It compares the keys of which it sees a record.
+            changed = len(leaving.events) > max(state.journal.baseline, leaving.kept)
+            reads = Job("proves", leaving.value, len(leaving.events), changed)
             yield f"the proof reads the {NAMES[old]} and the end of its stream", state._replace(job=reads)
         case "proves":
-            equal = not _compared(state, old) or state.tables[new].value == job.value
+            equal = not job.changed or state.tables[new].value == job.value
             proven = len(leaving.events) == job.seen and equal
             step = "proven" if proven else "probed"
             yield f"the proof reads the {NAMES[new]}", state._replace(job=job._replace(step=step))
@@ -109,17 +111,12 @@ def _stop(state: State, protocol: Protocol, old: int, new: int) -> Iterator[Step
         case "closed" if flow.batch is None or protocol.has_no_gate or protocol.runs_both_directions:
             yield "nothing is in flight", state._replace(job=job._replace(step="idle"))
         case "idle":
-            compared = _compared(state, old) and not protocol.does_not_prove_again
-            if compared and leaving.value != state.tables[new].value:
+            compares = job.changed and not protocol.does_not_prove_again
+            if compares and leaving.value != state.tables[new].value:
                 opened = with_flow(state, old, flow._replace(open=True))
                 yield "the key has moved, and the gate is opened again", opened._replace(job=Job("probed"))
             else:
                 yield "the proof still holds", _stopped(state, old, new)
-
-
-def _compared(state: State, old: int) -> bool:
-    """Tell whether the proof compares the key: whether it sees a record of it, which the stream must still have."""
-    return state.job.seen > max(state.journal.baseline, state.tables[old].kept)
 
 
 def _stopped(state: State, old: int, new: int) -> State:

@@ -124,11 +124,16 @@ class Journal(NamedTuple):
 
 
 class Job(NamedTuple):
-    """What dies with the operator: where it is within a stage, and what it has read."""
+    """What dies with the operator: where it is within a stage, and what it has read.
+
+    :param seen: the end of the stream, when it was read.
+    :param changed: the stream had a record of the key.
+    """
 
     step: str = ""
     value: int = ABSENT
     seen: int = 0
+    changed: bool = False
 
 
 class Request(NamedTuple):

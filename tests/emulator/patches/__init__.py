@@ -13,6 +13,7 @@ from tests.emulator.patches import (
     autoscaling,
     backups,
     callers,
+    connections,
     consumption,
     dax,
     gateway,
@@ -20,6 +21,7 @@ from tests.emulator.patches import (
     lambda_workers,
     mappings,
     needs,
+    number_sets,
     parameters,
     partiql,
     permissions,
@@ -42,12 +44,12 @@ from tests.emulator.transitions import tick
 
 def apply() -> asyncio.Future[None]:
     """Puts every patch in place; what is returned keeps time until it is cancelled."""
-    dynamodb = (tables, ttl, backups, policies, streams, reads, writes, consumption, partiql)
+    dynamodb = (tables, ttl, backups, policies, streams, reads, writes, number_sets, consumption, partiql)
     # They forget at a reset what is theirs, and leave the rest to what was there before.
     settings_of_tables = (table_settings, autoscaling, stack_tables)
     functions = (callers, lambda_workers, mappings)
     access = (needs, permissions, simulation)
     services = (sessions, kms, *dynamodb, *settings_of_tables, *functions, alarms, parameters, tagging, dax)
-    for patch in (*services, *access, gateway, settings):
+    for patch in (*services, *access, connections, gateway, settings):
         patch.apply()
     return asyncio.ensure_future(tick(STATE.transitions.settle, ttl.expire_items, alarms.evaluate_all))

@@ -4,6 +4,7 @@
 """Who calls: a user, a role's session, or the account itself. A function calls as its role, as on AWS."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,12 @@ from ministack.core import lambda_runtime
 from ministack.core.router import extract_access_key_id
 from ministack.services import iam, lambda_svc, sts
 
+from tests.emulator.environment import OBSERVER
+
 _ASSUMED = ":assumed-role/"
 # A mark that a session of sts:AssumeRole does not have.
 _FUNCTION = "_function"
+_APP = re.compile(r"(?:^| )app/(\S+)")
 
 
 def apply() -> None:
@@ -59,6 +63,16 @@ def execution_credentials(function: dict[str, Any]) -> dict[str, str]:
 def is_function(headers: dict[str, str], query: dict[str, list[str]]) -> bool:
     session = sts._sessions.get(extract_access_key_id(headers, query) or "")
     return session is not None and _FUNCTION in session
+
+
+def is_observer(headers: dict[str, str]) -> bool:
+    return app_of(headers) == OBSERVER
+
+
+def app_of(headers: dict[str, str]) -> str:
+    """The application's id, with which boto3 can be told to sign its requests."""
+    found = _APP.search(headers.get("user-agent", ""))
+    return found[1] if found else ""
 
 
 def caller_of(headers: dict[str, str], query: dict[str, list[str]]) -> Caller:

@@ -14,10 +14,22 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import detect_service
 
 from tests.emulator.answers import Answer, refusal
-from tests.emulator.faults import Call, Rule
-from tests.emulator.patches import callers, mappings, permissions, sessions, settings, streams
+from tests.emulator.faults import CUTS, Call, Rule
+from tests.emulator.patches import (
+    callers,
+    connections,
+    lambda_workers,
+    mappings,
+    permissions,
+    sessions,
+    settings,
+    streams,
+)
 from tests.emulator.patches.requests import held_back, refuses, table_names, with_unprocessed
 from tests.emulator.state import STATE
+
+# Method, path, headers, body, query and the request's id.
+Request = tuple[str, str, dict[str, str], bytes, dict[str, list[str]], str]
 
 _dispatch = app._dispatch_service_request
 _other_admin = app._handle_admin_config_request
@@ -48,14 +60,12 @@ def _administered(method: str, what: str, data: Any) -> dict[str, Any]:
             STATE.settings = STATE.settings.with_changes(data)
         case "POST", "reset":
             STATE.reset()
-        case "GET", "faults":
-            return {"faults": STATE.faults.describe()}
-        case "POST", "faults":
-            STATE.faults.add(data)
-        case "DELETE", "faults":
-            STATE.faults.clear()
+        case _, "faults":
+            return _faults(method, data)
         case "POST", "age-stream":
             streams.age(data["table"], float(data["seconds"]))
+        case "POST", "end-sessions":
+            sessions.end_all()
         case "POST", "redeliver":
             mappings.ENGINE.redeliver(mappings.find(data["mapping"]), int(data["batches"]))
         case "POST", "delivered":
@@ -64,6 +74,14 @@ def _administered(method: str, what: str, data: Any) -> dict[str, Any]:
             raise ValueError(f"there is no {method} /_sealift/{what}")
     settings.apply()
     return asdict(STATE.settings)
+
+
+def _faults(method: str, data: Any) -> dict[str, Any]:
+    if method == "POST":
+        STATE.faults.add(data)
+    if method == "DELETE":
+        STATE.faults.clear()
+    return {"faults": STATE.faults.describe()}
 
 
 def _plain(status: int, data: dict[str, Any]) -> Answer:
@@ -78,31 +96,42 @@ async def dispatch(
         return answer
     if STATE.settings.enforce_iam and (answer := permissions.refused(method, path, headers, body, query, request_id)):
         return answer
-    if not STATE.faults:
+    if not STATE.faults or callers.is_observer(headers):
         return await _dispatch(method, path, headers, body, query, request_id)
 
     service = detect_service(method, path, headers, app._routing_params(method, path, headers, body, query))
     call = _call(service, method, path, headers, body, query)
+    cut = STATE.faults.first_striking(call, *CUTS)
+    if cut and not cut.done:
+        _cut_off(cut, headers)
+        return _failure(Rule("error"))
+    answer = await _with_any_fault(service, call, (method, path, headers, body, query, request_id))
+    if cut:
+        _cut_off(cut, headers)
+    return answer
+
+
+def _cut_off(rule: Rule, headers: dict[str, str]) -> None:
+    """Whoever has sent the request does not get to read the answer."""
+    if rule.fault == "reset":
+        connections.reset()
+    else:
+        lambda_workers.cut_off(headers, freeze=rule.fault == "freeze")
+
+
+async def _with_any_fault(service: str, call: Call, request: Request) -> Answer:
+    _method, _path, headers, _body, _query, request_id = request
     for rule in STATE.faults.all_striking(call, "latency"):
         await asyncio.sleep(rule.seconds)
     if denied := STATE.faults.first_striking(call, "access_denied"):
         return _access_denied(service, call, denied, request_id, headers)
     if service == "dynamodbstreams" and (failing := STATE.faults.first_striking(call, "throttle", "error")):
         return _failure(failing)
-    if service != "dynamodb":
-        return await _dispatch(method, path, headers, body, query, request_id)
-    return await _with_faults(call, method, path, headers, body, query, request_id)
+    return await (_with_faults(call, request) if service == "dynamodb" else _dispatch(*request))
 
 
-async def _with_faults(
-    call: Call,
-    method: str,
-    path: str,
-    headers: dict[str, str],
-    body: bytes,
-    query: dict[str, list[str]],
-    request_id: str,
-) -> Answer:
+async def _with_faults(call: Call, request: Request) -> Answer:
+    method, path, headers, body, query, request_id = request
     if rule := STATE.faults.first_striking(call, "throttle", "error"):
         return _failure(rule)
     data = json.loads(body)

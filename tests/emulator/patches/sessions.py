@@ -31,6 +31,13 @@ def register_session(access_key: str, session: dict[str, Any]) -> None:
     _register_session(access_key, session)
 
 
+def end_all() -> None:
+    """Let the sessions that there are now end; a function's has no end, since Lambda renews it."""
+    for session in sts._sessions.values():
+        if "Expiration" in session:
+            session["Expiration"] = time.time()
+
+
 def refused(
     method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]], request_id: str
 ) -> Answer | None:

@@ -34,6 +34,13 @@ def test_the_last_record_of_a_key_counts_and_the_first_place_is_kept() -> None:
     assert summary(replicator.coalesce(records)) == [("a", "a2", 0), ("b", None, 1), ("c", "c1", 3)]
 
 
+def test_records_from_before_a_moment_are_left_out_and_places_stay() -> None:
+    records = [record(1, "a", value="a1"), record(2, "b", value="b1"), record(3, "a", event="REMOVE")]
+    moment = records[1]["dynamodb"]["ApproximateCreationDateTime"]
+    assert summary(replicator.coalesce(records, moment)) == [("b", "b1", 1), ("a", None, 2)]
+    assert replicator.coalesce(records, moment + 2) == []
+
+
 def test_binary_keys_coalesce_and_are_decoded() -> None:
     text = base64.b64encode(b"\xff\x00").decode()
     records = [record(number, "ignored", event="REMOVE") for number in (1, 2)]
