@@ -160,6 +160,10 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+def _told(error: Exception, what: str) -> SealiftError:
+    return SealiftError(explain(error, what), _code(error), _retryable(error), _said(error))
+
+
 @contextmanager
 def doing(what: str) -> Iterator[None]:
     """Turn any AWS error of the block into a SealiftError that says what was being done.
@@ -169,7 +173,7 @@ def doing(what: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        raise SealiftError(explain(error, what), _code(error), _retryable(error), _said(error)) from error
+        raise _told(error, what) from error
 
 
 def without_values(error: SealiftError, what: str) -> SealiftError:
@@ -188,8 +192,9 @@ def without_values(error: SealiftError, what: str) -> SealiftError:
 def handling_values(what: str) -> Iterator[None]:
     """Turn any AWS error of the block, whose requests hold items or other secrets, into one that quotes no value."""
     try:
-        with doing(what):
-            yield
-    except SealiftError as error:
-        # The cause, which quotes them, goes as well.
-        raise without_values(error, what) from None
+        yield
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise _told(error, what) from error
+    except (ClientError, BotoCoreError) as error:
+        # Without the cause, which quotes them, too.
+        raise without_values(_told(error, what), what) from None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 import pytest
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, handling_values
 
@@ -25,7 +25,6 @@ QUOTING = (
 def told(error: Exception) -> str:
     with pytest.raises(SealiftError) as raised, handling_values("write table users"):
         raise error
-    assert raised.value.__suppress_context__
     return str(raised.value)
 
 
@@ -45,5 +44,19 @@ def test_what_may_quote_a_value_is_not(said: str) -> None:
     assert "write table users: AWS refused it (ValidationException)" in message
 
 
+def test_the_cause_that_quotes_a_value_goes_too() -> None:
+    with pytest.raises(SealiftError) as raised, handling_values("write table users"):
+        raise refusal(QUOTING[0])
+    assert raised.value.__suppress_context__
+
+
 def test_what_botocore_says_of_a_request_is_not_told() -> None:
     assert "secret" not in told(ParamValidationError(report="Invalid type for parameter Item.a.S, value: secret"))
+
+
+def test_an_error_that_says_already_what_was_wrong_is_left_as_it_is() -> None:
+    assert told(SealiftError("Could not take on the role.")) == "Could not take on the role."
+
+
+def test_missing_credentials_are_told() -> None:
+    assert "no AWS credentials were found" in told(NoCredentialsError())
