@@ -7,6 +7,9 @@ VENV ?= .venv
 # More than two cores: tests wait for AWS as well as compute.
 WORKERS ?= 3
 
+# The test that goes through a migration's whole life with permissions enforced.
+LIFE := test_what_is_printed_is_enough_for_the_whole_life_which_leaks_nothing
+
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
@@ -50,6 +53,12 @@ emulator: ## The emulator's own tests
 e2e: ## Whole migrations on the emulator
 unit emulator e2e: venv
 	$(PYTEST) tests/$@ $(ARGS)
+
+.PHONY: bad-input leaks
+bad-input: venv ## Bad input to every module and to the playbook: each said in words, nothing changed
+	$(PYTEST) tests/bad_input $(ARGS)
+leaks: venv ## Secret items and credentials through a whole migration, and the search for them
+	$(PYTEST) tests/leaks tests/e2e/test_access.py::$(LIFE) $(ARGS)
 
 .PHONY: torture planted
 SEED ?= 1

@@ -8,6 +8,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
@@ -23,6 +24,13 @@ Description = dict[str, Any]
 
 JOURNAL_OPTION = {"type": "str", "default": "sealift-journal"}
 _MESSAGES = frozenset({"msg", "problem"})
+
+# The options that name a table, and the playbook's variables for them.
+_NAMING = {"table": "table", "source": "table", "target": "target_table", "journal": "journal"}
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+_SHOWN_CHARACTERS = 60
+
 TRANSPORT = {"connect_timeout": 5, "read_timeout": 20, "retries": {"mode": "standard", "total_max_attempts": 6}}
 
 
@@ -46,7 +54,10 @@ def date_of(answer: dict[str, Any]) -> float:
 
 def run_module(module: AnsibleAWSModule, use_case: Callable[[AnsibleAWSModule], dict[str, Any]]) -> None:
     """Run a use case and leave with its result, or with its error and nothing else."""
+    # amazon.aws hides the other parts of the credentials, and shows this one with -vvv.
+    module.no_log_values.update(key for key in [module.params.get("access_key")] if key)
     try:
+        refuse_names(module.params)
         result = use_case(module)
     except SealiftError as error:
         module.fail_json(msg=repeatable(str(error), module.params))
@@ -62,6 +73,21 @@ def refuse_out_of_range(params: dict[str, Any], ranges: dict[str, tuple[int, int
         if value is not None and not least <= value <= (value if greatest is None else greatest):
             limits = f"at least {least}" if greatest is None else f"{least} to {greatest}"
             raise SealiftError(f"Option {option} is {value}, and must be {limits}. Nothing was changed.")
+
+
+def refuse_names(params: dict[str, Any]) -> None:
+    """Refuse what can't be a table's name, an ARN too: half of what is made would be named after it."""
+    for option, variable in _NAMING.items():
+        name = params.get(option)
+        if name is None or _NAME.fullmatch(name):
+            continue
+        # A line's end among them is seen so, too.
+        shown = repr(name[:_SHOWN_CHARACTERS])[1:-1] + "…" * (len(name) > _SHOWN_CHARACTERS) or "empty"
+        raise SealiftError(
+            f"Option {option} (playbook: {variable}) is {shown}, which can't be a table's name: that has 3 to 255 "
+            f"characters, not {len(name)}, out of a-z, A-Z, 0-9, hyphen, dot and underscore. Nothing was changed. Give "
+            "the name alone, without account and Region, and run the same command again."
+        )
 
 
 def with_diff(module: AnsibleAWSModule, result: dict[str, Any], before: Any, after: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
-from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, handling_values
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 
@@ -42,7 +42,7 @@ def read_items(table: Table, keys: Sequence[Item], rate: Rate, backoff: Backoff)
 def _read(table: Table, keys: list[Item]) -> dict[str, Any]:
     """Read what DynamoDB is ready to return; nothing at all counts as throttled."""
     request = {table.name: {"Keys": keys, "ConsistentRead": True}}
-    with doing(f"read items of table {table.name}"):
+    with handling_values(f"read items of table {table.name}"):
         answer: dict[str, Any] = table.dynamodb.batch_get_item(RequestItems=request, ReturnConsumedCapacity="TOTAL")
     if len(_unprocessed(answer)) == len(keys):
         raise SealiftError(f"Could not read items of table {table.name}: AWS throttled the calls.", retryable=True)

@@ -14,7 +14,12 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import stage_command
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, with_diff
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import (
+    Client,
+    Description,
+    refuse_out_of_range,
+    with_diff,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.carriage import Carriage, named, read_carriage
 from ansible_collections.sealift.dynamodb.plugins.module_utils.clone_changes import create_table, make
 from ansible_collections.sealift.dynamodb.plugins.module_utils.clone_state import Decision, Standing, decide
@@ -103,6 +108,7 @@ class Clone:
 
 def manage_clone(module: AnsibleAWSModule) -> dict[str, Any]:
     """Create the clone, complete it or compare it, and return it."""
+    refuse_out_of_range(module.params, {"wait_timeout": (1, None)})
     refuse_unwritable(module)
     clone = _look(module)
     if module.params["after_seed"]:

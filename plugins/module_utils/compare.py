@@ -143,15 +143,16 @@ class Verify:
                 self._refuse_replaced(pair)
             raise
         self._refuse_replaced(pair)
+        shown = self._params["show_keys"]
         if self._params["repair"] and outcome.differences:
             if self._module.check_mode:
-                return _predicted(result_of(pair, outcome, None, spec.max_lag, time.monotonic() - began))
+                return _predicted(result_of(pair, outcome, None, spec.max_lag, time.monotonic() - began, shown))
             with self._alone() as guard:
                 outcome, repaired = self._repair(pair, spec, outcome, guard)
             repairs += 1
         else:
             repaired = None
-        result = result_of(pair, outcome, repaired, spec.max_lag, time.monotonic() - began)
+        result = result_of(pair, outcome, repaired, spec.max_lag, time.monotonic() - began, shown)
         if self._notes:
             with no_repair(self._journal, since=repairs):
                 self._write_down(pair, entry_of(result, pair, self._began_at, **self._how(spec)), positions)

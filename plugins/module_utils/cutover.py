@@ -65,6 +65,7 @@ _RANGES = {
     "straggler_minutes": (0, 12 * 60),
     "max_lag": (1, None),
     "catch_up_timeout": (1, None),
+    "wait_timeout": (1, None),
 }
 
 

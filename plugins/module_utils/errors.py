@@ -40,6 +40,8 @@ BAD_CREDENTIALS = frozenset(
         "UnrecognizedClientException",
     }
 )
+# Where the caller's clock is off, AWS says that the signature is of another time.
+CLOCK_IS_OFF = frozenset({"RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"})
 THROTTLED = frozenset(
     {
         "LimitExceededException",
@@ -54,17 +56,32 @@ RETRYABLE = THROTTLED | {"InternalServerError", "InternalFailure", "ServiceUnava
 
 _DENIED_ACTION = re.compile(r"not authorized to perform:? (?P<action>[\w:-]+)(?: on resource:? (?P<resource>\S+))?")
 
+# What DynamoDB says of an item without quoting its values: names of attributes and indexes, types and sizes alone.
+_QUOTING_NOTHING = re.compile(
+    r"(?:One or more parameter values (?:were invalid|are not valid)[:.] )?"
+    r"(?:Type mismatch for (?:Index )?[Kk]ey \S+,? [Ee]xpected: [A-Z]+,? [Aa]ctual: [A-Z]+(?:,? IndexName: \S+)?"
+    r"|A value specified for a secondary index key is not supported\. The AttributeValue for a key attribute cannot "
+    r"contain an empty \w+ value\. IndexName: \S+, IndexKey: \S+"
+    r"|(?:Item size(?: to update)?|Size of (?:hash|range)key|Aggregated size of all range keys) has exceeded the "
+    r"(?:maximum )?(?:allowed )?size(?: limit of ?\d+ bytes)?"
+    r"|Collection size exceeded)\.?"
+)
+_AGAIN = "Mend that and run the same command again: it goes on where it stopped."
+_OTHER_TIME = re.compile(r"Signature (?:expired|not yet current)")
+
 
 class SealiftError(Exception):
     """A failure that names the table, the cause and the way out, in words for the user.
 
     :param code: AWS's error code, where AWS answered with one.
     :param retryable: whether the same request may succeed later.
+    :param said: what AWS said, word for word.
     """
 
-    def __init__(self, message: str, code: str = "", retryable: bool = False) -> None:
+    def __init__(self, message: str, code: str = "", retryable: bool = False, said: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.said = said
         self.retryable = retryable
 
     @property
@@ -76,6 +93,11 @@ class SealiftError(Exception):
 def _code(error: Exception) -> str:
     response: dict[str, Any] = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
+
+
+def _said(error: Exception) -> str:
+    response: dict[str, Any] = getattr(error, "response", None) or {}
+    return " ".join(str(response.get("Error", {}).get("Message", "")).split())
 
 
 def _retryable(error: Exception) -> bool:
@@ -98,13 +120,13 @@ def explain(error: Exception, doing: str) -> str:
     if isinstance(error, WaiterError):
         return f"Could not {doing} in time ({_one_line(error)}). Raise wait_timeout, or run the same command again."
     if not isinstance(error, ClientError):
-        return f"Could not {doing}: {_one_line(error)}"
+        return f"Could not {doing}: {_sentence(_one_line(error))} {_AGAIN}"
     return _explain_answer(error, doing)
 
 
 def _explain_answer(error: ClientError, doing: str) -> str:
     code = _code(error)
-    message = " ".join(error.response.get("Error", {}).get("Message", "").split())
+    message = _said(error)
     if code in ACCESS_DENIED:
         denied = _DENIED_ACTION.search(message)
         action = denied["action"] if denied else error.operation_name
@@ -114,6 +136,12 @@ def _explain_answer(error: ClientError, doing: str) -> str:
             "it in the caller's policy (or the resource's, or the key's) and run the same command again. "
             f"AWS said: {message}"
         )
+    if code in CLOCK_IS_OFF or _OTHER_TIME.search(message):
+        return (
+            f"Could not {doing}: AWS refused the request's time, so the clock of this machine is off. Set it (ntpd or "
+            "chronyd keeps it right) and run the same command again: it goes on where it stopped. "
+            f"AWS said: {message}"
+        )
     if code in BAD_CREDENTIALS:
         return (
             f"Could not {doing}: AWS refused the credentials ({code}). Renew them (aws sts get-caller-identity tells "
@@ -121,11 +149,19 @@ def _explain_answer(error: ClientError, doing: str) -> str:
         )
     if code in THROTTLED:
         return f"Could not {doing}: AWS throttled the calls ({code}: {message}). Run the same command again later."
-    return f"Could not {doing}: {code}: {message}"
+    return f"Could not {doing}: {_sentence(f'{code}: {message}')} {_AGAIN}"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text.rstrip(':')}."
 
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
+
+
+def _told(error: Exception, what: str) -> SealiftError:
+    return SealiftError(explain(error, what), _code(error), _retryable(error), _said(error))
 
 
 @contextmanager
@@ -137,4 +173,28 @@ def doing(what: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        raise SealiftError(explain(error, what), _code(error), _retryable(error)) from error
+        raise _told(error, what) from error
+
+
+def without_values(error: SealiftError, what: str) -> SealiftError:
+    """Return an error that does not repeat AWS's words where they may quote a value."""
+    known = ACCESS_DENIED | BAD_CREDENTIALS | CLOCK_IS_OFF
+    if error.retryable or error.missing or error.code in known or _QUOTING_NOTHING.fullmatch(error.said):
+        return error
+    return SealiftError(
+        f"Could not {what}: AWS refused it ({error.code or 'invalid request'}). Its own words are left out here, since "
+        "they may quote values. CloudTrail has them, or the same change by hand.",
+        error.code,
+    )
+
+
+@contextmanager
+def handling_values(what: str) -> Iterator[None]:
+    """Turn any AWS error of the block, whose requests hold items or other secrets, into one that quotes no value."""
+    try:
+        yield
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise _told(error, what) from error
+    except (ClientError, BotoCoreError) as error:
+        # Without the cause, which quotes them, too.
+        raise without_values(_told(error, what), what) from None

@@ -21,6 +21,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import VERSION, LostRaceError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal_entry import read_entry
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lag import DEAD_AFTER_TIMEOUT, GateState, Invocation
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import gate_key
 
@@ -214,7 +215,7 @@ class Gate:
                 f"this release of sealift.dynamodb understands version {VERSION} only. Nothing was changed. Another "
                 "release began this migration: install that one (or a newer one) and run the same command again."
             )
-        return part, date_of(answer)
+        return read_entry(part, self._journal), date_of(answer)
 
     def _create_part(self, number: int) -> bool:
         values = {"open": False, "running": {}, "blocked": {}, "invocations": 0, "records": 0, "version": VERSION}

@@ -11,13 +11,15 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import from_item, to_attribute, to_item
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, wait_until
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal_entry import read_entry
 
 VERSION = 1
 _WAIT_SECONDS = 300
@@ -56,24 +58,26 @@ class Journal:
         return self._values(answer["Item"]) if "Item" in answer else None
 
     def entries(self, prefix: str) -> dict[str, dict[str, Any]]:
-        """Return all entries whose name begins with prefix, by name, in order."""
-        found: dict[str, dict[str, Any]] = {}
-        with doing(f"read the journal table {self.table}"):
-            pages = self._dynamodb.get_paginator("query").paginate(
-                TableName=self.table,
-                ConsistentRead=True,
-                KeyConditionExpression="migration = :migration AND begins_with(entry, :prefix)",
-                ExpressionAttributeValues=to_item({":migration": self.migration, ":prefix": prefix}),
-            )
-            for page in pages:
-                for item in page["Items"]:
-                    found[item["entry"]["S"]] = self._values(item)
-        return found
+        """Return all entries whose name begins with prefix, by name, in order; none where there is no journal."""
+        try:
+            with doing(f"read the journal table {self.table}"):
+                pages = self._dynamodb.get_paginator("query").paginate(
+                    TableName=self.table,
+                    ConsistentRead=True,
+                    KeyConditionExpression="migration = :migration AND begins_with(entry, :prefix)",
+                    ExpressionAttributeValues=to_item({":migration": self.migration, ":prefix": prefix}),
+                )
+                items = [item for page in pages for item in page["Items"]]
+        except SealiftError as error:
+            if error.missing:
+                return {}
+            raise
+        return {item["entry"]["S"]: self._values(item) for item in items}
 
     def put(self, entry: str, values: Mapping[str, Any]) -> None:
         """Write an entry whole."""
         item = self._key(entry) | to_item(dict(values) | self._stamp())
-        with doing(f"write the journal table {self.table}"):
+        with self._writing():
             self._dynamodb.put_item(TableName=self.table, Item=item)
 
     def update(self, entry: str, values: Mapping[str, Any], expected: Mapping[str, Any] | None = None) -> None:
@@ -96,7 +100,7 @@ class Journal:
         if expected:
             _expect(arguments, expected)
         try:
-            with doing(f"write the journal table {self.table}"):
+            with self._writing():
                 self._dynamodb.update_item(**arguments)
         except SealiftError as error:
             if error.code == "ConditionalCheckFailedException":
@@ -109,6 +113,22 @@ class Journal:
         """Delete an entry; deleting one that does not exist is no error."""
         with doing(f"write the journal table {self.table}"):
             self._dynamodb.delete_item(TableName=self.table, Key=self._key(entry))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with doing(f"write the journal table {self.table}"):
+                yield
+        except SealiftError as error:
+            if not error.missing:
+                raise
+            raise SealiftError(
+                f"The journal table {self.table} has gone: somebody deleted it while {self.migration} was being "
+                "migrated. No item is lost, and this run has stopped. Restore it under its name (aws dynamodb "
+                "list-backups and restore-table-from-backup: a table with point-in-time recovery leaves a backup when "
+                "it is deleted) and run the same command again.",
+                error.code,
+            ) from error
 
     def _key(self, entry: str) -> dict[str, Any]:
         return to_item({"migration": self.migration, "entry": entry})
@@ -127,7 +147,7 @@ class Journal:
                 "changed. Another release began this migration: install that one (or a newer one) and run the same "
                 "command again."
             )
-        return values
+        return read_entry(values, self.table)
 
 
 def _expect(arguments: dict[str, Any], expected: Mapping[str, Any]) -> None:

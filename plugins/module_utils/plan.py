@@ -64,7 +64,17 @@ DETAILS: tuple[Callable[[AnsibleAWSModule, Facts], Section], ...] = (
     cost_section,
     access_section,
 )
-_RANGES = {"workers": (1, 256), "max_write_units": (1, None), "max_read_units": (1, None)}
+# Options of later stages: better refused now than when the clone is there.
+LATER = {"total_segments": {"type": "int"}, "catch_up_timeout": {"type": "int"}, "max_lag": {"type": "float"}}
+
+_RANGES = {
+    "workers": (1, 256),
+    "total_segments": (1, 1_000_000),
+    "max_write_units": (1, None),
+    "max_read_units": (1, None),
+    "catch_up_timeout": (1, None),
+    "max_lag": (0, None),
+}
 
 
 def make_plan(module: AnsibleAWSModule) -> dict[str, Any]:

@@ -18,15 +18,18 @@ from contextlib import suppress
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import wait_until
-from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import (
+    SealiftError,
+    doing,
+    handling_values,
+    without_values,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer import Pointer
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer_holder import (
     POLL_SECONDS,
     Holder,
     Reading,
     changes_of,
-    without_values,
-    writing,
 )
 
 _ROLLED_BACK = frozenset({"IMPORT_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"})
@@ -136,7 +139,7 @@ class Stack(Holder):
             )
 
     def _stack(self) -> dict[str, Any]:
-        with writing(f"describe CloudFormation stack {self._name}"):
+        with handling_values(f"describe CloudFormation stack {self._name}"):
             stack: dict[str, Any] = self._aws.describe_stacks(StackName=self._name)["Stacks"][0]
         return stack
 

@@ -9,22 +9,13 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client
-from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import (
-    ACCESS_DENIED,
-    BAD_CREDENTIALS,
-    SealiftError,
-    doing,
-)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer import Pointer, replaced
 
 POLL_SECONDS = 0.5
-
-_QUOTING_NOTHING = ACCESS_DENIED | BAD_CREDENTIALS
 
 
 @dataclass(frozen=True)
@@ -74,24 +65,3 @@ def changes_of(values: Mapping[Pointer, str], old: str, new: str) -> dict[str, s
     """Return the new value of each place whose value changes."""
     after = {pointer: replaced(value, old, new) for pointer, value in values.items()}
     return {pointer.place: value for pointer, value in after.items() if value != values[pointer]}
-
-
-def without_values(error: SealiftError, what: str) -> SealiftError:
-    """Return an error that does not repeat AWS's words where they may quote a value."""
-    if error.retryable or error.missing or error.code in _QUOTING_NOTHING:
-        return error
-    return SealiftError(
-        f"Could not {what}: AWS refused it ({error.code or 'invalid request'}). Its own words are left out here, since "
-        "they may quote values. CloudTrail has them, or the same change by hand.",
-        error.code,
-    )
-
-
-@contextmanager
-def writing(what: str) -> Iterator[None]:
-    """Turn any AWS error of the block into a SealiftError that quotes no value."""
-    try:
-        with doing(what):
-            yield
-    except SealiftError as error:
-        raise without_values(error, what) from None

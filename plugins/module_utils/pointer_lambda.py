@@ -13,14 +13,18 @@ import uuid
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import wait_until
-from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import ACCESS_DENIED, SealiftError, doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import (
+    ACCESS_DENIED,
+    SealiftError,
+    doing,
+    handling_values,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer import Pointer
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer_holder import (
     POLL_SECONDS,
     Holder,
     Reading,
     changes_of,
-    writing,
 )
 
 # Somebody else's change came first (another revision), or is still under way.
@@ -112,7 +116,7 @@ class Function(Holder):
         return {pointer: variables[pointer.place] for pointer in self.pointers if pointer.place in variables}
 
     def _update(self, variables: dict[str, str], revision: str) -> None:
-        with writing(f"change the environment of Lambda function {self._name}"):
+        with handling_values(f"change the environment of Lambda function {self._name}"):
             self._aws.update_function_configuration(
                 FunctionName=self._name, Environment={"Variables": variables}, RevisionId=revision
             )

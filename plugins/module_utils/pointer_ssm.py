@@ -10,9 +10,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import (
+    SealiftError,
+    doing,
+    handling_values,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer import Pointer, replaced
-from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer_holder import Holder, Reading, writing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer_holder import Holder, Reading
 
 
 class Parameter(Holder):
@@ -52,7 +56,7 @@ class Parameter(Holder):
 
     def _write(self, value: str) -> None:
         kept = self._kept()
-        with writing(f"write {self._pointer}"):
+        with handling_values(f"write {self._pointer}"):
             self._aws.put_parameter(Name=self._name, Value=value, Overwrite=True, **kept)
 
     def _kept(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Ba
 from ansible_collections.sealift.dynamodb.plugins.module_utils.batch_get import BATCH_KEYS, read_items
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm, item_hash
 from ansible_collections.sealift.dynamodb.plugins.module_utils.doubts import Difference, Doubts
-from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, handling_values
 from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import Expiry
 from ansible_collections.sealift.dynamodb.plugins.module_utils.images import ImageReader
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
@@ -161,7 +161,7 @@ class Repair:
         """Write a batch and return what is to be tried again."""
         table = self._tables[1]
         self._guard()
-        with doing(f"repair items of table {table.name}"):
+        with handling_values(f"repair items of table {table.name}"):
             answer = table.dynamodb.batch_write_item(RequestItems={table.name: batch})
         unprocessed: list[WriteRequest] = answer.get("UnprocessedItems", {}).get(table.name, [])
         return unprocessed

@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import cannot_arm, refuse_lossy_mapping
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import with_diff
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import refuse_out_of_range, with_diff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import PARTS_LIMIT
@@ -73,6 +73,7 @@ def manage_replication(module: AnsibleAWSModule) -> dict[str, Any]:
 
 def _refuse_bad_parameters(module: AnsibleAWSModule) -> None:
     params = module.params
+    refuse_out_of_range(params, {"wait_timeout": (1, None)})
     if params["target"]:
         refuse_same_table(module)
     elif params["direction"] == Direction.REVERSE:

@@ -17,7 +17,11 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import read_fence
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import MOVE_TERM, SEED_TERM, Lease
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names, writing_role_arn
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import (
+    replication_names,
+    spoken,
+    writing_role_arn,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.retirement import Retirement
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import ENTRY as SEED_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
@@ -211,6 +215,7 @@ def _quiet_way_out(run: Retirement, minutes: int, traffic: list[Traffic]) -> str
 
 def _check_abandon(run: Retirement) -> None:
     get_table(run.dynamodb, run.table)
+    _refuse_other_clone(run)
     Lease(run.journal, SEED_ENTRY, "seed", SEED_TERM).refuse_while_held()
     if run.switch:
         Lease(run.journal, SWITCH_ENTRY, str(run.switch["move"]), MOVE_TERM).refuse_while_held()
@@ -218,6 +223,18 @@ def _check_abandon(run: Retirement) -> None:
     table = run.doomed()
     if table and table["TableStatus"] != "DELETING":
         _refuse_consumers(run)
+
+
+def _refuse_other_clone(run: Retirement) -> None:
+    """Without its replication and its entry in the journal, the clone would stay and nobody know of it."""
+    clone = run.entries.get(CLONE_ENTRY)
+    if clone and clone["target_arn"] != run.target_arn:
+        _refuse(
+            run,
+            f"table {run.names[Side.TARGET]} is not its clone, which is {spoken(clone['target_arn'], run.target_arn)}",
+            "Set target (playbook: target_table), and target_region and target_role_arn where the clone is elsewhere, "
+            "as in the runs before.",
+        )
 
 
 def refuse_waiting_messages(run: Retirement) -> None:

@@ -21,7 +21,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import stage_command
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Description, identity
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
-from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import read_fence
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.leftovers import Leftovers
@@ -89,7 +88,7 @@ class Retirement:
         self.journal = Journal(self.dynamodb, module.params["journal"], self.source_arn)
         self.entry_name = RETIRE_ENTRY if self.retires else ABANDON_ENTRY
         self.leftovers = Leftovers(module, self.source_arn, self.target_arn, module.params["keep_logs"])
-        self.entries = self._read_entries()
+        self.entries = self.journal.entries("stage#")
         self.record = record_of(self.entries, self.entry_name)
 
     @property
@@ -209,12 +208,3 @@ class Retirement:
             return arn_beside(target["TableArn"], self.table)
         account, partition = identity(self.module)
         return f"arn:{partition}:dynamodb:{self.dynamodb.meta.region_name}:{account}:table/{self.table}"
-
-    def _read_entries(self) -> dict[str, dict[str, Any]]:
-        try:
-            return self.journal.entries("stage#")
-        except SealiftError as error:
-            # There is no journal, so there is no migration either.
-            if error.missing:
-                return {}
-            raise

@@ -20,7 +20,7 @@ from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
-from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import handling_values
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 
@@ -89,7 +89,7 @@ def pages(
 
 
 def _page(table: Table, request: dict[str, Any]) -> Page:
-    with doing(f"read table {table.name}"):
+    with handling_values(f"read table {table.name}"):
         answer = table.dynamodb.scan(**request)
     return Page(
         items=answer["Items"],

@@ -20,7 +20,7 @@ from typing import Any
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm, item_hash, presentable
-from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, handling_values
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 
 Record = Mapping[str, Any]
@@ -141,7 +141,7 @@ class _Settler:
 
     def _read(self, table: Table, key: Item) -> Item | None:
         def read() -> Item | None:
-            with doing(f"read an item of table {table.name}"):
+            with handling_values(f"read an item of table {table.name}"):
                 answer = table.dynamodb.get_item(TableName=table.name, Key=key, ConsistentRead=True)
             item: Item | None = answer.get("Item")
             return item
@@ -220,7 +220,7 @@ class _Settler:
         """Return the answer, None where the condition was not met."""
 
         def attempt() -> dict[str, Any]:
-            with doing(f"write an item of table {self._table.name}"):
+            with handling_values(f"write an item of table {self._table.name}"):
                 answer: dict[str, Any] = getattr(self._table.dynamodb, operation)(
                     TableName=self._table.name, **arguments
                 )

@@ -17,7 +17,12 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import Client, Description, with_diff
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import (
+    Client,
+    Description,
+    refuse_out_of_range,
+    with_diff,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal, ensure_journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import arn_beside
@@ -110,6 +115,7 @@ def _source_arn(module: AnsibleAWSModule, description: Description, dynamodb: Cl
 
 def manage_stream(module: AnsibleAWSModule) -> dict[str, Any]:
     """Bring the stream into the wanted state and return it with its consumers."""
+    refuse_out_of_range(module.params, {"wait_timeout": (1, None)})
     dynamodb = client_at(module, _side(module), "dynamodb")
     description = get_table(dynamodb, module.params["table"])
     before = stream_of(description)

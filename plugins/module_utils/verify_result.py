@@ -25,13 +25,14 @@ _NAMED_KEYS = 3
 
 
 def result_of(
-    pair: Pair, outcome: Outcome, repaired: Repaired | None, max_lag: float, seconds: float
+    pair: Pair, outcome: Outcome, repaired: Repaired | None, max_lag: float, seconds: float, show_keys: bool = True
 ) -> dict[str, Any]:
     """Return the module's result.
 
     :param repaired: None where nothing was to be repaired.
+    :param show_keys: whether the result and its message name keys; they may be personal data.
     """
-    differences = by_kind(pair.key, outcome.differences)
+    differences = by_kind(pair.key, outcome.differences, SHOWN_KEYS if show_keys else 0)
     counts = {} if outcome.items is None else {"item_counts": _by_table(pair, outcome.items)}
     written = count(repaired.written if repaired else {})
     return {
@@ -49,14 +50,16 @@ def result_of(
     }
 
 
-def by_kind(key: tuple[str, ...], differences: Mapping[bytes, Difference]) -> dict[str, dict[str, Any]]:
-    """Return, of each kind, the count and the first keys."""
+def by_kind(
+    key: tuple[str, ...], differences: Mapping[bytes, Difference], shown: int = SHOWN_KEYS
+) -> dict[str, dict[str, Any]]:
+    """Return, of each kind, the count and so many first keys."""
     form = KeyForm(key)
     keys = {kind: [each for each, found in differences.items() if found is kind] for kind in Difference}
     return {
         kind.value: {
             "count": len(found),
-            "first_keys": [presentable(form.decode(each)) for each in found[:SHOWN_KEYS]],
+            "first_keys": [presentable(form.decode(each)) for each in found[:shown]],
         }
         for kind, found in keys.items()
     }
@@ -91,7 +94,7 @@ def _message(
     named = "; ".join(
         f"{kind} {', '.join(json.dumps(key) for key in found['first_keys'][:_NAMED_KEYS])}"
         for kind, found in differences.items()
-        if found["count"]
+        if found["first_keys"]
     )
     partly = "" if outcome.complete else f" The compare ended there, at its limit of {MAX_DIFFERENCES} differences."
     return (

@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
-from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, handling_values
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 
@@ -114,7 +114,7 @@ class Writer:
     def _request(self, batch: list[WriteRequest]) -> tuple[float, list[WriteRequest]]:
         self._may_write()
         name = self._table.name
-        with doing(f"write table {name}"):
+        with handling_values(f"write table {name}"):
             answer = self._table.dynamodb.batch_write_item(RequestItems={name: batch}, ReturnConsumedCapacity="TOTAL")
         units = sum(each.get("CapacityUnits", 0.0) for each in answer.get("ConsumedCapacity", []))
         return units, answer.get("UnprocessedItems", {}).get(name, [])

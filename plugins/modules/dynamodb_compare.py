@@ -86,6 +86,13 @@ options:
       - Whether to fail where this migration's replication is not running.
       - As O(repair), where not given. A repair without replication is right for tables that nobody writes to.
     type: bool
+  show_keys:
+    description:
+      - Whether the message and RV(differences) name the first keys that differ. Without them the counts alone are told.
+      - Keys are the only part of an item that is ever shown, and may be personal data.
+    type: bool
+    default: true
+    version_added: 0.4.0
 notes:
   - The outcome is written into the journal (counts, no keys) if the journal exists, except in check mode. A comparison
     that is clean also leaves there where the stream was when it began, from where V(tail) goes on; for one of all items
@@ -277,6 +284,7 @@ def main() -> None:
         "max_read_units": {"type": "float"},
         "consistent_read": {"type": "bool", "default": True},
         "require_replication": {"type": "bool"},
+        "show_keys": {"type": "bool", "default": True, "no_log": False},
         "journal": JOURNAL_OPTION,
         **TARGET_OPTIONS,
     }

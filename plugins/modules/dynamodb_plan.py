@@ -48,9 +48,7 @@ options:
     default: 8
     version_added: 0.3.0
   details:
-    description:
-      - Whether to look at everything that the migration touches as well. Without it the plan has only what the other
-        stages need, in few calls.
+    description: Whether to look at all that the migration touches, not only, in few calls, at what other stages need.
     type: bool
     default: false
     version_added: 0.3.0
@@ -110,6 +108,7 @@ extends_documentation_fragment:
   - sealift.dynamodb.journal
   - sealift.dynamodb.target
   - sealift.dynamodb.clone_settings
+  - sealift.dynamodb.later_stages
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
 author:
@@ -368,7 +367,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
 from ansible_collections.sealift.dynamodb.plugins.module_utils.clone_options import CLONE_OPTIONS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
-from ansible_collections.sealift.dynamodb.plugins.module_utils.plan import make_plan
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan import LATER, make_plan
 
 
 def main() -> None:
@@ -381,6 +380,7 @@ def main() -> None:
         "max_write_units": {"type": "int"},
         "max_read_units": {"type": "int"},
         "workers": {"type": "int", "default": 8},
+        **LATER,
         "details": {"type": "bool", "default": False},
         "sample": {"type": "bool", "default": True},
         "price_path": {"type": "path"},

@@ -56,12 +56,20 @@ def in_process(emulator: Endpoint, options: Mapping[str, Any], check: bool = Fal
 
 def called(emulator: Endpoint, main: Callable[[], None], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Run a module's main function for the emulator, and return the module's result, failed or not."""
-    output = io.StringIO()
-    with _as_module(emulator, arguments), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
-        main()
+    return ended(emulator, main, arguments)[1]
+
+
+def ended(emulator: Endpoint, main: Callable[[], None], arguments: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    """The same, and return the module's exit code as well."""
+    output, code = io.StringIO(), 0
+    with _as_module(emulator, arguments), contextlib.redirect_stdout(output):
+        try:
+            main()
+        except SystemExit as leaving:
+            code = int(leaving.code or 0)
     result: dict[str, Any] = json.loads(output.getvalue().splitlines()[-1])
     assert "exception" not in result, result
-    return result
+    return code, result
 
 
 class Deployment(Replication):

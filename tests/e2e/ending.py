@@ -17,8 +17,8 @@ from ansible_collections.sealift.dynamodb.plugins.modules import dynamodb_retire
 from tests.e2e.deployment import called
 from tests.e2e.live_table import resources
 from tests.e2e.playbook import one_paragraph
-from tests.emulator import Emulator
 from tests.emulator.aws import Cloud
+from tests.emulator.environment import Endpoint
 
 JOURNAL = "sealift-journal"
 NEW_IMAGES = "NEW_AND_OLD_IMAGES"
@@ -175,7 +175,7 @@ def killed_after(number: int) -> Iterator[None]:
         yield
 
 
-def everything(emulator: Emulator) -> dict[str, Any]:
+def everything(emulator: Endpoint) -> dict[str, Any]:
     """Return all that a migration might create, change or leave behind, backups and parameters among it."""
     dynamodb = emulator.client("dynamodb")
     tables = dynamodb.list_tables()["TableNames"]

@@ -4,6 +4,7 @@
 """Abandoning a migration before its cutover: the clone side goes, the source is as it was found."""
 
 import json
+import string
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ import pytest
 from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import raise_fence
 from tests.e2e.ending import JOURNAL, Ending, everything, killed_after_each_change
 from tests.e2e.live_table import contents, create_table, item
-from tests.e2e.playbook import migrate
+from tests.e2e.playbook import Run, migrate
 from tests.emulator import Emulator
 from tests.emulator.aws import Cloud
 
 ABANDON = ("--tags", "abandon")
+# Every character that a table's name may have, and as many as it may have.
+LONGEST = ((string.ascii_letters + string.digits + "_.-") * 4)[:255]
 READ = {
     "Sid": "Mine",
     "Effect": "Allow",
@@ -39,22 +42,29 @@ def without_journal(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_all_that_a_migration_made_goes_and_the_source_is_as_before(slow_emulator: Emulator, name: str) -> None:
-    create_table(slow_emulator, name, map(item, range(60)), DeletionProtectionEnabled=True)
-    before = everything(slow_emulator)
-    assert migrate(slow_emulator, name, *ABANDON).succeeded().changed == 0, "there is nothing to abandon"
-    migrate(slow_emulator, name).succeeded()
-    migrated = everything(slow_emulator)
-    assert migrated["protected"][f"{name}-encrypted"] is True
+def test_all_that_a_migration_made_goes_and_the_source_is_as_before(slow_emulator: Emulator) -> None:
+    """What is made is named after the table, and must fit where it is made, however long that name is."""
+    name, target = LONGEST, LONGEST[::-1]
 
-    assert f"-e confirm={name}" in migrate(slow_emulator, name, *ABANDON).refused()
-    preview = migrate(slow_emulator, name, *ABANDON, "--check", "--diff").succeeded()
+    def run(*arguments: str) -> Run:
+        return migrate(slow_emulator, name, "-e", f"target_table={target}", *arguments)
+
+    named = {word: {"S": word} for word in ("name", "order", "size", "status", "table", "value")}
+    create_table(slow_emulator, name, (item(number, **named) for number in range(60)), DeletionProtectionEnabled=True)
+    before = everything(slow_emulator)
+    assert run(*ABANDON).succeeded().changed == 0, "there is nothing to abandon"
+    run().succeeded()
+    migrated = everything(slow_emulator)
+    assert migrated["protected"][target] is True
+
+    assert f"-e confirm={name}" in run(*ABANDON).refused()
+    preview = run(*ABANDON, "--check", "--diff").succeeded()
     assert everything(slow_emulator) == migrated
     assert preview.changed
-    for clue in (f"table {name}-encrypted", f"the stream of table {name}", "role sealift-", "queue sealift-"):
+    for clue in (f"table {target}", f"the stream of table {name}", "role sealift-", "queue sealift-"):
         assert clue in preview.output
 
-    abandoned = migrate(slow_emulator, name, *ABANDON, "-e", f"confirm={name}").succeeded()
+    abandoned = run(*ABANDON, "-e", f"confirm={name}").succeeded()
     assert "nothing of it is left" in abandoned.output
     after = without_journal(everything(slow_emulator))
     # DescribeTable goes on naming a stream that is disabled, and DynamoDB keeps it readable for 24 hours.
@@ -66,10 +76,10 @@ def test_all_that_a_migration_made_goes_and_the_source_is_as_before(slow_emulato
     assert [each for each in after.pop("streams") if each not in stream] == before.pop("streams") == []
     assert after == before
 
-    second = migrate(slow_emulator, name, *ABANDON, "-e", f"confirm={name}").succeeded()
+    second = run(*ABANDON, "-e", f"confirm={name}").succeeded()
     assert second.changed == 0, second.output
-    migrate(slow_emulator, name).succeeded()
-    assert contents(slow_emulator, f"{name}-encrypted") == contents(slow_emulator, name)
+    run().succeeded()
+    assert contents(slow_emulator, target) == contents(slow_emulator, name)
 
 
 def test_what_may_not_be_abandoned(ending: Ending) -> None:

@@ -9,7 +9,7 @@ IAM is enforced by the emulator. What it does not ask for in that life is in UNA
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -30,10 +30,19 @@ from ansible_collections.sealift.dynamodb.plugins.modules import dynamodb_plan
 from tests.e2e.deployment import called
 from tests.e2e.ending import everything
 from tests.e2e.live_table import contents, create_table, item
-from tests.e2e.operators import Operator, RoleElsewhere, actions_of, session_of, without
+from tests.e2e.operators import (
+    Operator,
+    RoleElsewhere,
+    Session,
+    actions_of,
+    session_of,
+    without,
+)
 from tests.e2e.playbook import Process, one_paragraph
+from tests.e2e.watched import Watched
 from tests.emulator import Emulator, Settings
 from tests.emulator.environment import Endpoint
+from tests.leaks import Canaries, leaks
 
 # What no request of that life asks for.
 UNASKED = {
@@ -117,23 +126,44 @@ class Case:
             self.plan()
         return asked
 
-    def stage(self, *arguments: str) -> Process:
-        """Run the playbook as the operator, beside the test."""
+    def stage(self, *arguments: str, **variables: str) -> Process:
+        """Run the playbook as the operator, unless variables name other credentials, beside the test."""
         return Process(
             self.emulator,
             *("-e", f"table={self.table}", "-e", self.variables),
             *arguments,
-            variables=self.operator.credentials,
+            variables=self.operator.credentials | variables,
         )
 
 
-def test_what_is_printed_is_enough_for_the_whole_life(no_aws_configuration: None) -> None:
+def test_what_is_printed_is_enough_for_the_whole_life_which_leaks_nothing(no_aws_configuration: None) -> None:
     with Emulator(_settings()) as emulator:
-        _live(emulator)
+        users, orders = Case(emulator, "users"), Case(emulator, "orders")
+        watched = {
+            users: Watched(emulator, "users", users.operator, keep=False),
+            orders: Watched(emulator, "orders", _session_for(orders), keep=True),
+        }
+        _live(emulator, users, orders, watched)
+        # To whom a credential belongs that a trace of the other's run holds, does not matter.
+        canaries = Canaries()
+        for each in watched.values():
+            canaries.add(each.secrets)
+        assert leaks(emulator, canaries) == []
+        for each in watched.values():
+            assert leaks(each.folder, canaries) == []
+            # The search had something to search.
+            assert b"TASK [" in (each.folder / "ansible.log").read_bytes()
 
 
-def _live(emulator: Emulator) -> None:
-    users, orders = Case(emulator, "users"), Case(emulator, "orders")
+def _session_for(case: Case) -> Session:
+    """A session of a role that may do what the migration takes; its credentials have a token."""
+    session = session_of(case.emulator, f"migrator-of-{case.table}", [])
+    printed = case.plan(operator_arn=session.role_arn)["plan"]["access"]
+    session.may([each["document"] for each in printed["policies"]])
+    return session
+
+
+def _live(emulator: Emulator, users: Case, orders: Case, watched: Mapping[Case, Watched]) -> None:
     emulator.client("dynamodb").update_time_to_live(
         TableName="users", TimeToLiveSpecification={"AttributeName": "ttl", "Enabled": True}
     )
@@ -152,7 +182,7 @@ def _live(emulator: Emulator) -> None:
     while any(lives.values()):
         for case, stages in lives.items():
             if stages:
-                running[case] = case.stage(*stages.pop(0))
+                running[case] = case.stage(*stages.pop(0), *watched[case].arguments, **watched[case].variables)
         for process in running.values():
             process.wait().succeeded()
         running.clear()

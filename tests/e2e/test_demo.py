@@ -24,11 +24,23 @@ from tests.demo.summary import Encryption, Outcome
 from tests.demo.users import KEY, TABLE, create_table, key, load, user
 from tests.emulator import Emulator
 from tests.emulator.aws import wait_until
+from tests.emulator.environment import SECRET_KEY
+from tests.leaks import Canaries, leaks
 from tests.ledger import Application, Pause, Report
 
 ROOT = Path(__file__).parents[2]
 TARGET = f"{TABLE}-encrypted"
 ITEMS = 30
+# What the users' items have in common, and the account's key.
+SECRETS = Canaries(
+    {
+        "key": "user-00",
+        "value's name": "Ada Lovelace",
+        "value's other name": "山田太郎",
+        "value's street": "Harbour Street",
+        "credential": SECRET_KEY,
+    }
+)
 KEY_ARN = "arn:aws:kms:eu-west-1:123456789012:key/users"
 
 
@@ -193,6 +205,7 @@ def test_demo_succeeds(folder: Path) -> None:
     assert re.search(r"left behind +nothing\n +violations +0\n +acknowledged writes lost: 0 \(of [0-9,]+\)\n", output)
     moves = re.findall(r"^ +(cutover|rollback) +([0-9.]+) s +([0-9.]+) s +([0-9.]+) s$", output, re.MULTILINE)
     assert [move[0] for move in moves] == ["cutover", "rollback", "cutover"], output
+    assert leaks({"output": output}, SECRETS) == []
     # Writes were refused in earnest, and for no longer than the stage says: its seconds begin before the first refusal.
     assert all(0 < float(seen) <= float(told) + 1 for _move, told, seen, _worst in moves), output
     assert_nothing_left(folder)

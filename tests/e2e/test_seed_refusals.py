@@ -13,7 +13,7 @@ from typing import Any, Self
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from tests.e2e.live_table import contents, create_table, describe, item, key, resources, wait_until_active
-from tests.e2e.playbook import LIMIT_SECONDS, MODULES, migrate, module, one_paragraph, refused
+from tests.e2e.playbook import LIMIT_SECONDS, MODULES, module, one_paragraph, refused
 from tests.e2e.replicator_harness import Item, wait_for
 from tests.emulator import Emulator
 
@@ -200,15 +200,3 @@ def test_an_item_that_the_target_refuses_stops_the_seed(slow_emulator: Emulator,
         assert module(slow_emulator, "dynamodb_backfill", source=name, target=prepared.target)["changed"]
         assert contents(slow_emulator, name) == contents(slow_emulator, prepared.target)
         assert describe(slow_emulator, prepared.target)["TableStatus"] == "ACTIVE"
-
-
-def test_a_journal_of_another_release(slow_emulator: Emulator, name: str) -> None:
-    arn = create_table(slow_emulator, name, [item(1)])["TableArn"]
-    assert module(slow_emulator, "dynamodb_encrypted_clone", source=name, target=f"{name}-encrypted")["changed"]
-    entry: Item = {"migration": {"S": arn}, "entry": {"S": "stage#seed"}, "version": {"N": "2"}}
-    slow_emulator.client("dynamodb").put_item(TableName=JOURNAL, Item=entry)
-    before = resources(slow_emulator)
-    message = migrate(slow_emulator, name).refused()
-    assert resources(slow_emulator) == before
-    for clue in (name, JOURNAL, "stage#seed of version 2", "Nothing was changed", "install that one"):
-        assert clue in message

@@ -35,6 +35,7 @@ class Module:
             "max_read_units": None,
             "consistent_read": True,
             "require_replication": None,
+            "show_keys": True,
             "journal": JOURNAL,
             "target_region": None,
             "target_role_arn": None,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, without_values
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer import (
     Kind,
     Pointer,
@@ -15,7 +15,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer import (
     parse_pointers,
     replaced,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer_holder import Reading, without_values
+from ansible_collections.sealift.dynamodb.plugins.module_utils.pointer_holder import Reading
 
 OLD, NEW = "users", "users-encrypted"
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/"
