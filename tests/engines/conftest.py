@@ -13,6 +13,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "roles" / "replication" / "files"))
 
 
+# For what is about the journal, faults or time to live, which another engine would only repeat or does not have.
+on_the_emulator = pytest.mark.parametrize("engine", ["emulator"], indirect=True)
+
+
 @pytest.fixture(params=["emulator", "dynamodb_local"])
 def engine(request: pytest.FixtureRequest) -> Any:
     """Each of the engines in turn, which are empty."""

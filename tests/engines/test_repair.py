@@ -21,6 +21,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import Sea
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from tests.emulator import Emulator
 from tests.emulator.aws import wait_until
+from tests.engines.conftest import on_the_emulator
 from tests.engines.module import JOURNAL, Module
 from tests.engines.planted import CHANGES, ITEMS, item, plant
 from tests.engines.replication import StreamReplication
@@ -238,9 +239,6 @@ def test_without_replication_a_repair_is_refused(
 
 
 # Only the emulator can be made to fail.
-on_the_emulator = pytest.mark.parametrize("engine", ["emulator"], indirect=True)
-
-
 @on_the_emulator
 def test_throttled_and_unprocessed_writes_are_made_again(
     dynamodb: Any, engine: Emulator, tables: tuple[str, str], verify: Verify, monkeypatch: pytest.MonkeyPatch

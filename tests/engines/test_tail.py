@@ -18,6 +18,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tail import Tail
 from tests.emulator import Emulator
+from tests.engines.conftest import on_the_emulator
 from tests.engines.replication import StreamReplication
 from tests.engines.tables import Item, create, fill
 
@@ -124,7 +125,7 @@ def test_how_far_behind_it_is(
 
 
 # DynamoDB Local rounds a record's time down to the minute.
-@pytest.mark.parametrize("engine", ["emulator"], indirect=True)
+@on_the_emulator
 def test_a_hot_key_does_not_hold_it_back(dynamodb: Any, streams: Any, tables: tuple[str, str], follow: Follow) -> None:
     tail = follow()
     stop = threading.Event()

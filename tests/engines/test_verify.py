@@ -18,6 +18,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import Sea
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from tests.emulator import Emulator
 from tests.emulator.aws import wait_until
+from tests.engines.conftest import on_the_emulator
 from tests.engines.module import JOURNAL, Module
 from tests.engines.replication import StreamReplication
 from tests.engines.tables import Item, create, fill
@@ -181,7 +182,7 @@ class Busy:
 
 
 # DynamoDB Local rounds a record's time down to the minute, so it takes one there.
-@pytest.mark.parametrize("engine", ["emulator"], indirect=True)
+@on_the_emulator
 def test_a_tail_ends_on_a_table_that_is_never_quiet(
     dynamodb: Any, source: str, verify: Verify, replication: StreamReplication
 ) -> None:
@@ -208,6 +209,7 @@ def test_a_tail_reads_to_the_stream_s_end(dynamodb: Any, source: str, target: st
     assert result["reread"] == ITEMS + 1100
 
 
+@on_the_emulator
 def test_the_stream_must_be_read_in_time(
     dynamodb: Any, source: str, verify: Verify, replication: StreamReplication
 ) -> None:
@@ -220,6 +222,7 @@ def test_the_stream_must_be_read_in_time(
         verify(wait_timeout=1)
 
 
+@on_the_emulator
 def test_without_a_baseline_a_tail_is_refused(verify: Verify, journal: Journal) -> None:
     with pytest.raises(SealiftError, match=r"no verify of all its items has been clean.* -e verify_mode=full"):
         verify()
@@ -229,6 +232,7 @@ def test_without_a_baseline_a_tail_is_refused(verify: Verify, journal: Journal) 
     assert journal.get("tail") is None
 
 
+@on_the_emulator
 def test_a_compare_that_is_not_clean_leaves_no_baseline(
     dynamodb: Any, target: str, verify: Verify, journal: Journal
 ) -> None:
@@ -239,6 +243,7 @@ def test_a_compare_that_is_not_clean_leaves_no_baseline(
     assert journal.get("tail") is None
 
 
+@on_the_emulator
 def test_check_mode_moves_no_baseline(verify: Verify, journal: Journal) -> None:
     verify("full")
     before = all_of(journal)
@@ -246,6 +251,7 @@ def test_check_mode_moves_no_baseline(verify: Verify, journal: Journal) -> None:
     assert all_of(journal) == before
 
 
+@on_the_emulator
 def test_a_baseline_of_other_tables_is_refused(dynamodb: Any, target: str, verify: Verify) -> None:
     assert verify("full")["clean"]
     dynamodb.delete_table(TableName=target)
@@ -254,6 +260,7 @@ def test_a_baseline_of_other_tables_is_refused(dynamodb: Any, target: str, verif
         verify()
 
 
+@on_the_emulator
 def test_a_baseline_that_is_too_old_is_refused(verify: Verify, journal: Journal) -> None:
     assert verify("full")["clean"]
     entry = journal.get("tail") or {}
@@ -262,6 +269,7 @@ def test_a_baseline_that_is_too_old_is_refused(verify: Verify, journal: Journal)
         verify()
 
 
+@on_the_emulator
 def test_a_stream_that_was_replaced_is_refused(dynamodb: Any, source: str, verify: Verify) -> None:
     assert verify("full")["clean"]
     for specification in ({"StreamEnabled": False}, {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}):
@@ -306,6 +314,7 @@ def cut_over(journal: Journal) -> Callable[..., None]:
     return put
 
 
+@on_the_emulator
 def test_after_a_cutover_the_target_is_right(
     dynamodb: Any, source: str, target: str, verify: Verify, journal: Journal, cut_over: Callable[..., None]
 ) -> None:
@@ -330,6 +339,7 @@ def test_after_a_cutover_the_target_is_right(
     assert verify("full")["item_counts"] == {"source": ITEMS + 1, "target": ITEMS + 2}
 
 
+@on_the_emulator
 @pytest.mark.parametrize("current", ["source", "target"])
 def test_in_the_middle_of_a_move_the_journal_is_left_alone(
     dynamodb: Any, target: str, verify: Verify, journal: Journal, cut_over: Callable[..., None], current: str
@@ -345,6 +355,7 @@ def test_in_the_middle_of_a_move_the_journal_is_left_alone(
         verify("full", repair=True, require_replication=False)
 
 
+@on_the_emulator
 def test_replication_is_looked_for_in_the_direction_that_runs(
     dynamodb: Any, source: str, target: str, verify: Verify, journal: Journal, cut_over: Callable[..., None]
 ) -> None:
@@ -357,6 +368,7 @@ def test_replication_is_looked_for_in_the_direction_that_runs(
         verify("full", require_replication=True)
 
 
+@on_the_emulator
 @pytest.mark.parametrize("enabled", ["source", "target", "journal", "nowhere"])
 def test_expired_items_are_no_difference(
     dynamodb: Any,
