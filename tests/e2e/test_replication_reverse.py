@@ -169,8 +169,7 @@ def test_writing_stops_at_once_although_the_mapping_takes_long(pair: TwoWay) -> 
         assert stopped.mapping
         assert stopped.mapping.state == "Disabling"
         assert (stopped.stopped, stopped.running) == (True, False)
-    at_stop = pair.items(pair.target)
-    assert at_stop, "the invocation in flight was not waited for"
+    assert pair.items(pair.target), "the invocation in flight was not waited for"
 
     pair.emulator.clear_faults()
     pair.put(*numbered(11, 15))
