@@ -136,7 +136,7 @@ def test_no_mapping_waits_behind_another_ones_slow_function(cloud: Cloud) -> Non
     begun = time.monotonic()
     cloud.put("b")
     fast.wait_seen("ab")
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 8
     assert slow.seen_ids() == ["a"]
 
 

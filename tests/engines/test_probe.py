@@ -81,7 +81,7 @@ def test_refused_means_that_nothing_passes_any_more(cloud: Cloud) -> None:
         began = time.monotonic()
         lift_fence(cloud.dynamodb, arn, 5)
         wait_until(lambda: probe.allowed_for() > 1.0)
-        assert DELAY <= time.monotonic() - began < DELAY + 6
+        assert time.monotonic() - began >= DELAY
         assert probe.refused_for() == 0.0
 
 
