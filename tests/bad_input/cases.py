@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A case of bad input: what is wrong, and what must be said about it. How it is tried is the same for all of them."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import pytest
 
 from tests.bad_input.world import World
 from tests.e2e.playbook import one_paragraph
+from tests.leaks import leaks
 
 Given = Callable[[World], AbstractContextManager[Any]]
 Fault = Mapping[str, Any]
@@ -50,7 +52,7 @@ def table(cases: Iterable[Case]) -> pytest.MarkDecorator:
 
 
 def assert_refused(world: World, case: Case) -> None:
-    """Run a case: it fails, says why in one paragraph, and changes nothing at all."""
+    """Run a case: it fails, says why in one paragraph that tells no secret, and changes nothing at all."""
     with case.given(world):
         before = world.everything()
         world.emulator.inject(*map(dict, case.faults))
@@ -63,6 +65,7 @@ def assert_refused(world: World, case: Case) -> None:
     message = one_paragraph(str(result["msg"]))
     assert [clue for clue in case.clues if clue not in message] == [], message
     assert after == before
+    assert leaks({"result": json.dumps(result)}, world.secrets) == []
 
 
 def denied(action: str) -> Fault:

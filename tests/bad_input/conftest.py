@@ -9,6 +9,7 @@ import pytest
 
 from tests.bad_input.world import World
 from tests.emulator import Emulator, Settings
+from tests.leaks import leaks
 
 SETTINGS = Settings(policy_change_seconds=0, policy_delay_seconds=0, mapping_stop_seconds=0)
 
@@ -17,7 +18,10 @@ SETTINGS = Settings(policy_change_seconds=0, policy_delay_seconds=0, mapping_sto
 def world(no_aws_configuration: None) -> Iterator[World]:
     """What all cases share."""
     with Emulator(SETTINGS) as emulator:
-        yield World(emulator)
+        world = World(emulator)
+        yield world
+        assert leaks(emulator, world.secrets) == []
+        assert leaks(emulator.folder, world.secrets) == []
 
 
 @pytest.fixture

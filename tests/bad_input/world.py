@@ -16,7 +16,8 @@ from tests.e2e.ending import everything
 from tests.e2e.live_table import create_table, item
 from tests.e2e.playbook import MODULES
 from tests.emulator import Emulator
-from tests.emulator.environment import Endpoint
+from tests.emulator.environment import SECRET_KEY, Endpoint
+from tests.leaks import Canaries
 
 NAME = "world"
 POINTER = f"/{NAME}/table"
@@ -52,7 +53,9 @@ class World:
         assert (pair.source, pair.target, pair.journal) == (SOURCE, TARGET, JOURNAL)
         self.entries = pair.state
         self.dynamodb = self.onlooker.client("dynamodb")
-        self.dynamodb.put_item(TableName=SOURCE, Item={"id": {"S": "1"}})
+        self.secrets = Canaries({"secret key": SECRET_KEY})
+        key, value = self.secrets.text("an item's key"), self.secrets.text("an item's value")
+        self.dynamodb.put_item(TableName=SOURCE, Item={"id": {"S": key}, "value": {"S": value}})
         create_table(emulator, FREE, [item(1)])
         pair.must("drained")
         ids = self.crossing.ids
@@ -118,12 +121,7 @@ class World:
                 ]
                 for role in listed["roles"]
             },
-            "messages": {
-                url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])[
-                    "Attributes"
-                ]
-                for url in listed["queues"]
-            },
+            "messages": {url: _messages(sqs, url) for url in listed["queues"]},
             "values": [
                 self.onlooker.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
                 for name in listed["parameters"]

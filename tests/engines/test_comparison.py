@@ -135,7 +135,7 @@ class Replication:
         self._source, self._target = tables
         self._lag = lag
         # Bounded, or on a busy machine the lag would grow without end: the writer has to wait.
-        self._changes: queue.Queue[tuple[float, str, Any] | None] = queue.Queue(maxsize=20)
+        self._changes: queue.Queue[tuple[float, str, Any] | None] = queue.Queue(maxsize=5)
         self._standing = False
         self._thread = threading.Thread(target=self._apply)
 

@@ -14,6 +14,9 @@ LARGEST = 380_000
 _COLUMNS = 150
 # DynamoDB nests no deeper than 32.
 _LEVELS = 29
+# What must be found nowhere but in tables: a text that some forms escape, and bytes that are no text.
+SECRET_TEXT = 'canary-7f3a91c2"\\é/d05be846'
+SECRET_BYTES = b"\0\xff\xfecanary-4b8e60"
 _RARE_VISITS: list[Item] = [{"S": ""}, {"B": b""}, {"L": [{"NULL": True}, {"L": []}]}, {"NS": ["1", "2.5"]}]
 
 
@@ -52,6 +55,8 @@ def attributes(random: Random, *, large: bool = False) -> Item:
         "lucky": {"NS": [str(choice) for choice in random.sample(range(-1000, 1000), 3)] + [long_number(random)]},
         "devices": {"BS": [bytes([mark]) + random.randbytes(8) for mark in range(random.randint(1, 3))]},
         "address": {"M": _address(random)},
+        "secret": {"S": SECRET_TEXT},
+        "secrets": {"M": {"bytes": {"B": SECRET_BYTES}, "texts": {"SS": [SECRET_TEXT]}}},
         "visits": {"L": random.choices([_visit(random), *_RARE_VISITS], k=random.randint(0, 5))},
     }
     return found | {"archive": _archive(random)} if large else found

@@ -3,12 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What must hold at the end, judged without the collection's code."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from tests.demo.account import listing
 from tests.demo.comparison import compare
 from tests.emulator import Emulator
+from tests.leaks import Canaries, leaks
 from tests.ledger import Report, losses
+from tests.ledger.samples import SECRET_BYTES, SECRET_TEXT
 from tests.torture.plan import CLONE, TABLE
 
 _COMPARE_SECONDS = 120
@@ -31,6 +34,12 @@ def differences(emulator: Emulator) -> list[str]:
     compared = compare(emulator.observer("dynamodb"), TABLE, CLONE, limit=_COMPARE_SECONDS)
     kinds = {"missing": compared.missing, "extra": compared.extra, "changed": compared.changed}
     return [line for kind, keys in kinds.items() for line in _some(f"the clone has {kind}", keys)]
+
+
+def told_secrets(where: Path | Emulator, credentials: Mapping[str, str]) -> list[str]:
+    """Search the outputs, or the account, for what items hold, and for credentials."""
+    canaries = Canaries({"text of an item": SECRET_TEXT, "bytes of an item": SECRET_BYTES, **credentials})
+    return _some("told", leaks(where, canaries))
 
 
 def leftovers(before: set[str], now: set[str], *, retired: bool) -> list[str]:

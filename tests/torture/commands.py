@@ -66,6 +66,7 @@ class Operator:
         self.commands: Counter[str] = Counter()
         self.interruptions: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
+        self.credentials: dict[str, str] = {}
 
     def carry_out(self, step: Step) -> Run:
         """Run a command until it succeeds; at the latest without faults it must."""
@@ -130,6 +131,9 @@ class Operator:
 
     def _session(self) -> dict[str, str]:
         keys = self._sts.assume_role(RoleArn=self._role, RoleSessionName="operator")["Credentials"]
+        number = len(self.credentials)
+        self.credentials[f"secret key {number}"] = keys["SecretAccessKey"]
+        self.credentials[f"session token {number}"] = keys["SessionToken"]
         return {
             "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
             "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],

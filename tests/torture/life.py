@@ -20,7 +20,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import rep
 from tests.emulator import Emulator, Settings
 from tests.emulator.environment import ACCOUNT
 from tests.ledger import Application, ApplicationError, Report
-from tests.torture.checks import broken_promises, differences, leftovers, resources
+from tests.torture.checks import broken_promises, differences, leftovers, resources, told_secrets
 from tests.torture.commands import Finding, Operator
 from tests.torture.plan import ALIAS, CLONE, POINTER, TABLE, Plan, Step
 from tests.torture.result import Result
@@ -69,6 +69,8 @@ class Life:
             with weather.calm():
                 self._judge(applications, before)
         self._findings += [f"both directions were open, {sentinel.doubled} time(s)"] * bool(sentinel.doubled)
+        for place in (self._folder, self._emulator):
+            self._findings += told_secrets(place, operator.credentials)
         self._findings += [f"the weather broke: {weather.error!r}"] * bool(weather.error)
         return self._result(operator, weather, sentinel)
 
@@ -110,9 +112,10 @@ class Life:
                 break
         *others, last = self._plan.ending
         self._take(operator, applications, others)
-        # From here on there is only one table.
+        # From here on there is only one table, and no function with its logs and its queue.
         with weather.calm():
             self._findings += differences(self._emulator)
+            self._findings += told_secrets(self._emulator, operator.credentials)
         self._take(operator, applications, [last])
 
     def _take(self, operator: Operator, applications: Sequence[Application], steps: Sequence[Step]) -> None:
