@@ -17,7 +17,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names
 from tests.e2e.crossing import Crossing
-from tests.e2e.live_table import create_table, describe, item, wait_until_active
+from tests.e2e.live_table import describe, wait_until_active
 from tests.e2e.playbook import Command, Process, Run, ended, migrate
 from tests.emulator import Emulator
 from tests.emulator.environment import ACCOUNT
@@ -49,11 +49,6 @@ class Ferry:
     def prepare(self) -> None:
         """Make both tables and all that replicates between them, without any playbook."""
         Crossing(self.emulator, self.table, names=(self.table, self.clone, JOURNAL))
-
-    def migrate(self) -> None:
-        """Create a table with items, and run all stages before the cutover."""
-        create_table(self.emulator, self.table, [item(number) for number in range(30)])
-        migrate(self.emulator, self.table).succeeded()
 
     def run(self, tag: str, *arguments: str, **variables: Any) -> Run:
         """Run one stage to its end."""

@@ -6,16 +6,19 @@
 import json
 from typing import Any
 
+from tests.e2e.armed import Armed
 from tests.e2e.ending import everything
 from tests.e2e.ferry import JOURNAL, Ferry
-from tests.e2e.live_table import describe
+from tests.e2e.live_table import describe, item
 from tests.emulator import Emulator, Settings
 
 
 def test_each_is_previewed_and_the_second_run_changes_nothing(no_aws_configuration: None) -> None:
     with Emulator(Settings(policy_change_seconds=2, policy_delay_seconds=0)) as emulator:
         ferry = Ferry(emulator, "ferry")
-        ferry.migrate()
+        armed = Armed(emulator, ferry.table, map(item, range(30)))
+        armed.seed()
+        armed.verify()
         policies = {}
         for table in (ferry.table, ferry.clone):
             arn = describe(emulator, table)["TableArn"]

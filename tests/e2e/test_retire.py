@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import raise_fence
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names
+from tests.e2e.armed import Armed
 from tests.e2e.ending import JOURNAL, Ending, everything, killed_after_each_change
 from tests.e2e.live_table import contents, create_table, item
 from tests.e2e.playbook import migrate
@@ -43,9 +44,10 @@ def ending(cloud: Cloud) -> Ending:
 def test_the_old_table_goes_and_nothing_is_left_but_the_new_one(slow_emulator: Emulator, name: str) -> None:
     slow_emulator.client("ssm").put_parameter(Name=f"/{name}/mine", Value=name, Type="String")
     before = everything(slow_emulator)
-    create_table(slow_emulator, name, map(item, range(60)), DeletionProtectionEnabled=True)
+    armed = Armed(slow_emulator, name, map(item, range(60)), DeletionProtectionEnabled=True)
     held = contents(slow_emulator, name)
-    migrate(slow_emulator, name).succeeded()
+    armed.seed()
+    armed.verify()
     assert "--tags cutover" in migrate(slow_emulator, name, *RETIRE, "-e", f"confirm={name}").refused()
     migrate(slow_emulator, name, "--tags", "cutover", "-e", "straggler_minutes=0").succeeded()
 

@@ -5,8 +5,9 @@
 
 from typing import Any
 
-from tests.e2e.live_table import Writer, create_table, item, key, wait_until_equal
+from tests.e2e.live_table import Writer, item, key, wait_until_equal
 from tests.e2e.playbook import migrate
+from tests.e2e.armed import Armed
 from tests.e2e.replicator_harness import wait_for
 from tests.emulator import Emulator
 
@@ -33,8 +34,10 @@ def latest(emulator: Emulator, arn: str, entry: str) -> dict[str, Any] | None:
 
 def test_verify_repairs_under_live_writes_and_follows_them(emulator: Emulator, name: str) -> None:
     target = f"{name}-encrypted"
-    arn = create_table(emulator, name, map(item, range(400)))["TableArn"]
-    migrate(emulator, name).succeeded()
+    armed = Armed(emulator, name, map(item, range(400)))
+    armed.seed()
+    armed.verify()
+    arn = armed.source_arn
     assert latest(emulator, arn, "tail")
 
     spoil(emulator, target)
