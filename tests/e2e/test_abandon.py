@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import raise_fence
 from tests.e2e.ending import JOURNAL, Ending, everything, killed_after_each_change
-from tests.e2e.live_table import create_table, item
+from tests.e2e.live_table import contents, create_table, item
 from tests.e2e.playbook import Run, migrate
 from tests.emulator import Emulator
 from tests.emulator.aws import Cloud

@@ -7,9 +7,9 @@ import base64
 import json
 from typing import Any
 
+from tests.e2e.armed import Armed
 from tests.e2e.live_table import contents, item, key, wait_until_equal
 from tests.e2e.playbook import LIMIT_SECONDS, migrate
-from tests.e2e.armed import Armed
 from tests.e2e.replicator_harness import Item, wait_for
 from tests.e2e.test_seed_refusals import INDEXED
 from tests.emulator import Emulator

@@ -6,6 +6,7 @@
 from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from tests.e2e.armed import Armed
 from tests.e2e.live_table import (
     EQUAL,
     Writer,
@@ -16,7 +17,6 @@ from tests.e2e.live_table import (
     wait_until_equal,
 )
 from tests.e2e.playbook import LIMIT_SECONDS, Process, migrate, module
-from tests.e2e.armed import Armed
 from tests.e2e.replicator_harness import wait_for
 from tests.emulator import Emulator
 

@@ -13,7 +13,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.fence import rais
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names
 from tests.e2e.armed import Armed
 from tests.e2e.ending import JOURNAL, Ending, everything, killed_after_each_change
-from tests.e2e.live_table import contents, create_table, item
+from tests.e2e.live_table import contents, item
 from tests.e2e.playbook import migrate
 from tests.emulator import Emulator
 from tests.emulator.aws import Cloud

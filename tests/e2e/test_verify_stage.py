@@ -5,9 +5,9 @@
 
 from typing import Any
 
+from tests.e2e.armed import Armed
 from tests.e2e.live_table import Writer, item, key, wait_until_equal
 from tests.e2e.playbook import migrate
-from tests.e2e.armed import Armed
 from tests.e2e.replicator_harness import wait_for
 from tests.emulator import Emulator
 

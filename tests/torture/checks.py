@@ -42,11 +42,15 @@ def told_secrets(where: Path | Emulator, credentials: Mapping[str, str]) -> list
     return _some("told", leaks(where, canaries))
 
 
-def leftovers(before: set[str], now: set[str], *, retired: bool) -> list[str]:
-    """Tell what came and should not have stayed, and what went and should not have gone."""
+def leftovers(before: set[str], now: set[str], *, retired: bool, streamed: bool) -> list[str]:
+    """Tell what came and should not have stayed, and what went and should not have gone.
+
+    :param streamed: whether the table had a stream of its own, so that the clone keeps one.
+    """
     came, went = now - before, before - now
     if retired:
         came -= _KEPT
+        came = {each for each in came if not (streamed and _is_stream_of(each, CLONE))}
         went = {each for each in went if not _is_of(each, TABLE)}
         came |= now & {f"table {TABLE}"}
     else:

@@ -137,7 +137,12 @@ class Life:
             return
         if current != (CLONE if self._plan.retires else TABLE):
             self._findings.append(f"the pointer leads to {current}")
-        self._findings += leftovers(before, resources(self._emulator), retired=self._plan.retires)
+        self._findings += leftovers(
+            before,
+            resources(self._emulator),
+            retired=self._plan.retires,
+            streamed=self._plan.shape.view is not None,
+        )
 
     def _written(self, text: str) -> Path:
         path = self._folder / "traceback"

@@ -45,19 +45,24 @@ RESULT = Result(
 
 def test_what_is_left_of_a_migration_that_was_retired() -> None:
     after = {f"table {CLONE}", f"table {JOURNAL}", f"backup {TABLE}", "parameter /torture/table", "role torturer"}
-    assert leftovers(BEFORE | {STREAM}, after, retired=True) == []
-    assert leftovers(BEFORE, after | {"queue mine", f"table {TABLE}"}, retired=True) == [
+    assert leftovers(BEFORE | {STREAM}, after, retired=True, streamed=False) == []
+    assert leftovers(BEFORE, after | {"queue mine", f"table {TABLE}"}, retired=True, streamed=False) == [
         "left behind: queue mine",
         f"left behind: table {TABLE}",
     ]
-    assert leftovers(BEFORE, after - {"role torturer"}, retired=True) == ["gone: role torturer"]
+    assert leftovers(BEFORE, after - {"role torturer"}, retired=True, streamed=False) == ["gone: role torturer"]
+    stream = STREAM.replace(f"table/{TABLE}/", f"table/{CLONE}/")
+    assert leftovers(BEFORE, after | {stream}, retired=True, streamed=True) == []
+    assert leftovers(BEFORE, after | {stream}, retired=True, streamed=False) == [f"left behind: {stream}"]
 
 
 def test_what_is_left_of_a_migration_that_was_abandoned() -> None:
     after = BEFORE | {f"table {JOURNAL}", STREAM}
-    assert leftovers(BEFORE, after, retired=False) == []
-    assert leftovers(BEFORE, after | {f"table {CLONE}"}, retired=False) == [f"left behind: table {CLONE}"]
-    assert leftovers(BEFORE, after - {f"table {TABLE}"}, retired=False) == [f"gone: table {TABLE}"]
+    assert leftovers(BEFORE, after, retired=False, streamed=False) == []
+    assert leftovers(BEFORE, after | {f"table {CLONE}"}, retired=False, streamed=False) == [
+        f"left behind: table {CLONE}"
+    ]
+    assert leftovers(BEFORE, after - {f"table {TABLE}"}, retired=False, streamed=False) == [f"gone: table {TABLE}"]
 
 
 def test_tables_that_differ(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
