@@ -112,7 +112,7 @@ def test_a_function_that_fails_does_not_keep_the_fence_up(crossing: Crossing, mo
     pair.emulator.clear_faults()
     monkeypatch.undo()
     assert_backed_out(crossing)
-    assert crossing.value("stuck") == "here"
+    wait_for("its replication", lambda: crossing.value("stuck") == "here")
 
     result = crossing.cross()
     assert f"Writes were refused for {result['refused_seconds']:.1f} s" in result["msg"]

@@ -121,10 +121,25 @@ def test_finds_what_is_planted(application: Application, dynamodb: Any, name: st
     assert holds[absent] == "version 1 instead of no item"
 
 
+def deleted(dynamodb: Any, table: str) -> Any:
+    """Delete an item that the application has not changed meanwhile, and return it; else nothing."""
+    item = next(iter(scanned(dynamodb, table).values()))
+    try:
+        dynamodb.delete_item(
+            TableName=table,
+            Key=key_of(item),
+            ConditionExpression="#n = :n",
+            ExpressionAttributeNames={"#n": "n"},
+            ExpressionAttributeValues={":n": item["n"]},
+        )
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        return None
+    return item
+
+
 def test_notices_a_loss_while_it_runs(application: Application, dynamodb: Any, name: str) -> None:
     application.wait_for_writes(200)
-    lost = next(iter(scanned(dynamodb, name).values()))
-    dynamodb.delete_item(TableName=name, Key=key_of(lost))
+    lost = wait_until(lambda: deleted(dynamodb, name))
     # Its turn comes.
     wait_until(lambda: text(lost) in scanned(dynamodb, name))
     report = application.stop()

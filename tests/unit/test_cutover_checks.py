@@ -325,7 +325,7 @@ class Fenceable:
 
     def _check_allowed(self) -> None:
         self.asked.append("probe")
-        if self.probed:
+        if isinstance(self.probed, Exception):
             raise self.probed
 
 
