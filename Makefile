@@ -32,6 +32,10 @@ demo: venv ## Migrate a table under live writes on an emulator, and prove the re
 test: venv ## Run every check and test (WORKERS=3)
 	$(PYTEST) --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
+.PHONY: long
+long: venv ## Run the tests that repeat others with all of Ansible, or on another engine (not a part of `make test`)
+	$(PYTEST) -m long --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+
 .PHONY: test-all
 test-all: ## Run every check and test on both ends of the range, Python 3.11 and 3.13
 	@$(PYTHON) -m tests.tools.test_all
@@ -77,9 +81,9 @@ properties: venv ## Items of every kind through everything (SEALIFT_PROPERTIES=t
 	$(PYTEST) tests/properties $(ARGS)
 
 .PHONY: coverage
-coverage: venv ## Run every check and test, and show which code they have not run (slower than `make test`)
+coverage: venv ## Run every check and test, long ones too, and show which code they have not run (slower than `make test`)
 	@rm -rf build/coverage && mkdir -p build/coverage
-	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage run -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage run -m pytest -m "" --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 	@$(BIN)/python -m tests.tools.coverage_report
 
 .PHONY: mutation

@@ -141,7 +141,7 @@ def killed_when(ferry: Ferry, run: Process, what: str, reached: Callable[[], boo
     ("move", "side", "killed"),
     [
         ("cutover", "source", "not"),
-        ("cutover", "source", "backing out"),
+        pytest.param("cutover", "source", "backing out", marks=pytest.mark.long),
         ("rollback", "target", "proven"),
     ],
 )

@@ -21,7 +21,7 @@ from tests.ledger import Application, losses
 # Not a step of the journal: the pointers are switched between two of them.
 POINTERS = "pointers switched"
 STEPS = [*(step.value for step in Step if step is not Step.SWITCHED), POINTERS, Step.SWITCHED.value]
-CASES = [*((step, "modules") for step in STEPS), (POINTERS, "stage")]
+CASES = [*((step, "modules") for step in STEPS), pytest.param(POINTERS, "stage", marks=pytest.mark.long)]
 MOVES = ["cutover", "rollback"]
 
 

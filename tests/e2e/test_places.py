@@ -59,7 +59,7 @@ class Follower(Writer):
             (place.region, account): place.client("dynamodb")
             for place, account in ((journey.here, ACCOUNT), (journey.there, _account(journey.there)))
         }
-        super().__init__(journey.here, journey.table, keys=150, pause=0.03)
+        super().__init__(journey.here, journey.table, keys=150, pause=0.1)
 
     def _write(self, number: int) -> None:
         while True:
@@ -119,7 +119,6 @@ def test_into_another_account_and_region(quick: Emulator, name: str) -> None:
         quick.configure(session_seconds=2)
         assert journey.run("--tags", "seed,verify", "-e", "max_write_units=30").succeeded().changed
         quick.configure(session_seconds=3600)
-        assert journey.run().succeeded().changed == 0
         assert describe(there, clone)["TableArn"] == f"arn:aws:dynamodb:{OTHER_REGION}:{OTHER_ACCOUNT}:table/{clone}"
 
         assert journey.run("--tags", "cutover").succeeded().changed
@@ -137,6 +136,7 @@ def test_into_another_account_and_region(quick: Emulator, name: str) -> None:
     assert left(there) == {"tables": [clone], "roles": ["migration"]}
 
 
+@pytest.mark.long
 def test_into_another_region_under_the_same_name(quick: Emulator, name: str) -> None:
     there = quick.elsewhere(region=OTHER_REGION)
     journey = Journey(quick, there, name, "-e", f"target_region={OTHER_REGION}", "-e", f"target_table={name}")

@@ -110,6 +110,7 @@ class Role:
         return len(self.emulator.client("cloudwatch").describe_alarms()["MetricAlarms"])
 
 
+@pytest.mark.long
 def test_absent_needs_nothing_of_what_it_belonged_to(own_emulator: Emulator, tmp_path: Path) -> None:
     role = Role(own_emulator, tmp_path)
     own_emulator.inject({"fault": "access_denied", "action": "logs:CreateLogGroup"})

@@ -5,6 +5,8 @@
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from tests.e2e.armed import Armed
 from tests.e2e.live_table import (
@@ -100,6 +102,7 @@ def begin_again(emulator: Emulator, table: str, target: str, seed: str) -> None:
     assert entry["seed"] != seed
 
 
+@pytest.mark.long
 def test_a_second_run_beside_a_job_that_lives_on(slow_emulator: Emulator, name: str) -> None:
     """ansible-playbook is killed, the job that it has started is not: two must never copy at once."""
     target = f"{name}-encrypted"

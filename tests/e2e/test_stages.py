@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The stages, run as users run them: all at once, again, one by one, and as a preview."""
 
+import pytest
+
 from tests.e2e.live_table import (
     EQUAL,
     Writer,
@@ -62,6 +64,7 @@ def test_a_preview_of_a_fresh_system_shows_all_and_creates_nothing(slow_emulator
         assert clue in preview.output
 
 
+@pytest.mark.long
 def test_stages_one_by_one(slow_emulator: Emulator, name: str) -> None:
     """Stream and clone need nothing, in any order; what comes after them says what it lacks until it is there."""
     create_table(slow_emulator, name, map(item, range(50)))

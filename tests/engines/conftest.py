@@ -15,9 +15,11 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "roles" / "replication" / "fi
 
 # For what is about the journal, faults or time to live, which another engine would only repeat or does not have.
 on_the_emulator = pytest.mark.parametrize("engine", ["emulator"], indirect=True)
+# For what is about items, keys and conditions, in which the engines differ.
+on_both = pytest.mark.parametrize("engine", ["emulator", "dynamodb_local"], indirect=True)
 
 
-@pytest.fixture(params=["emulator", "dynamodb_local"])
+@pytest.fixture(params=["emulator", pytest.param("dynamodb_local", marks=pytest.mark.long)])
 def engine(request: pytest.FixtureRequest) -> Any:
     """Each of the engines in turn, which are empty."""
     return request.getfixturevalue(request.param)

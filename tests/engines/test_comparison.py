@@ -20,8 +20,11 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.comparison import Comparison, Outcome, Scan, Spec
 from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import Page, pages
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
+from tests.engines.conftest import on_both
 from tests.engines.planted import ITEMS, Found, item, name_of, plant
 from tests.engines.tables import Item, create, fill
+
+pytestmark = on_both
 
 
 @pytest.fixture

@@ -17,7 +17,10 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import Sea
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate, Requirement
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import LostRaceError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lag import Invocation
+from tests.engines.conftest import on_both
 from tests.engines.tables import create
+
+pytestmark = on_both
 
 SOURCE = "arn:aws:dynamodb:eu-west-1:123456789012:table/users"
 MIGRATION = {"migration": {"S": SOURCE}, "entry": {"S": "stage#seed"}}

@@ -17,8 +17,11 @@ from botocore.exceptions import ClientError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from tests.emulator.environment import Endpoint
 from tests.engines import seeding
+from tests.engines.conftest import on_both
 from tests.engines.function import Function
 from tests.engines.seeding import JOURNAL
+
+pytestmark = on_both
 
 CREATED = 1_700_000_000
 # What no index on a string can take.

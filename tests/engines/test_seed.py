@@ -18,6 +18,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import SEED_TERM, Lease
 from tests.emulator import Emulator
 from tests.engines import seeding
+from tests.engines.conftest import on_both
 from tests.engines.seeding import JOURNAL, arn_of, journal_of, seed
 from tests.engines.tables import Item, create, fill
 
@@ -88,6 +89,7 @@ def arm(dynamodb: Any, name: str) -> tuple[str, str]:
     return seeding.armed(dynamodb, name, "id:B at:N", [item(number) for number in range(400)])
 
 
+@on_both
 def test_every_item_of_every_type_arrives_once(dynamodb: Any, armed: tuple[str, str]) -> None:
     predicted = seed(dynamodb, armed, check_mode=True)
     assert items_of(dynamodb, armed[1]) == {}
@@ -107,6 +109,7 @@ def test_every_item_of_every_type_arrives_once(dynamodb: Any, armed: tuple[str, 
     assert again["diff"]["before"] == again["diff"]["after"]
 
 
+@on_both
 def test_items_whose_json_is_many_times_their_size_arrive(dynamodb: Any, armed: tuple[str, str]) -> None:
     large = {"L": [{"NULL": True}] * 190_000}
     for number in range(1000, 1002):
@@ -116,6 +119,7 @@ def test_items_whose_json_is_many_times_their_size_arrive(dynamodb: Any, armed: 
     assert items_of(dynamodb, armed[1]) == items_of(dynamodb, armed[0])
 
 
+@on_both
 def test_a_stopped_seed_goes_on_where_it_was(
     dynamodb: Any, armed: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

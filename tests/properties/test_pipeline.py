@@ -17,12 +17,15 @@ from hypothesis import strategies as st
 from ansible_collections.sealift.dynamodb.plugins.module_utils.compare import compare_tables
 from tests.emulator.environment import Endpoint
 from tests.engines import seeding
+from tests.engines.conftest import on_both
 from tests.engines.function import Function
 from tests.engines.module import Module
 from tests.engines.tables import create, fill
 from tests.properties import values
 from tests.properties.drawn import drawn
 from tests.properties.values import Item, model_of
+
+pytestmark = on_both
 
 KEYS = ["pk:S", "pk:N", "pk:B", "pk:S sk:B", "pk:N sk:S", "pk:B sk:N"]
 

@@ -15,6 +15,7 @@ from tests.torture.result import results_of
 ROOT = Path(__file__).resolve().parents[2]
 # A table with a sort key and one without; one life is retired, the other one abandoned.
 SEEDS = {"retired": 30, "abandoned": 35}
+LONG = {"abandoned"}
 
 
 def test_the_seeds_differ_in_what_counts() -> None:
@@ -24,7 +25,10 @@ def test_the_seeds_differ_in_what_counts() -> None:
     assert all(plan.opening[0].interruptions for plan in plans)
 
 
-@pytest.mark.parametrize("seed", SEEDS.values(), ids=SEEDS.keys())
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(seed, id=name, marks=[pytest.mark.long] * (name in LONG)) for name, seed in SEEDS.items()],
+)
 def test_nothing_is_lost(seed: int, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     command = ["--seed", str(seed), "--minutes", "0", "--short", "--folder", str(tmp_path), "--json", str(report)]
