@@ -299,6 +299,14 @@ def _note_proof(move: Move, leg: Leg, positions: dict[str, Any], proven_at: floa
     )
 
 
+def _keep_proof(move: Move) -> None:
+    """What was proven holds for this direction as well, if it was noted already: the next run need not verify again."""
+    positions = (move.entry.get("watch") or {}).get(move.leg.direction.value)
+    baseline = move.journal.get("tail") or {}
+    if positions is not None and baseline.get("direction") == move.back.direction.value:
+        _note_proof(move, move.back, positions, move.entry["proven_at"])
+
+
 def _resume(move: Move) -> None:
     try:
         _keep_fenced(move)
@@ -356,4 +364,5 @@ def undo(move: Move) -> None:
         move.write(refused_seconds=round(time.time() - move.entry["fenced_at"], 1))
         move.note_fence(leg.old.side, up=False)
     run(leg.replication, leg.replication.look())
+    _keep_proof(move)
     move.write(state=BACKED_OUT)

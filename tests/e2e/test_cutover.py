@@ -4,7 +4,7 @@
 """A cutover that can't be completed, is interrupted, or run by two: replication goes on, or the other run does."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +20,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils import (
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Move
 from ansible_collections.sealift.dynamodb.plugins.module_utils.policy import without_fence
 from tests.e2e.crossing import Crossing, Killed
@@ -279,6 +280,36 @@ class TestTwoRuns:
         monkeypatch.setattr(cutover, "check", slow)
         assert "is being run by another process" in crossing.refused("ready")
         assert_crossed(crossing)
+
+
+def test_what_was_proven_before_it_was_undone_need_not_be_proven_again(
+    crossing: Crossing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = Journal.put
+
+    def broken(journal: Journal, entry: str, values: Mapping[str, Any]) -> None:
+        if entry == "verify#latest":
+            raise SealiftError("The journal can't be written.")
+        note(journal, entry, values)
+
+    crossing.reach("ready")
+    monkeypatch.setattr(Journal, "put", broken)
+    assert "can't be written" in crossing.refused("fenced")
+    assert crossing.entry["state"] == "running", "it is undone half, and the same command goes on"
+    monkeypatch.setattr(Journal, "put", note)
+    failures = iter([SealiftError("The fence of the new table could not be lifted.")])
+
+    def fail_once(*arguments: Any) -> None:
+        for failure in failures:
+            raise failure
+        take_down(*arguments)
+
+    take_down = hand_over.open_new
+    monkeypatch.setattr(hand_over, "open_new", fail_once)
+    assert "run the same command again" in crossing.refused("fenced")
+    assert_backed_out(crossing)
+    crossing.cross()
+    assert_crossed(crossing)
 
 
 class TestKilled:
