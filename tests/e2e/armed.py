@@ -18,6 +18,7 @@ from tests.e2e.deployment import Deployment, called
 from tests.e2e.live_table import create_table, describe
 from tests.e2e.replicator_harness import Item
 from tests.emulator import Emulator
+from tests.emulator.environment import ACCOUNT
 
 JOURNAL = "sealift-journal"
 
@@ -38,9 +39,12 @@ class Armed(Deployment):
     ) -> None:
         self._items, self._overrides, self._table_options = items, dict(overrides or {}), table_options
         super().__init__(emulator, table, names=(table, f"{table}-encrypted", JOURNAL))
-        self.function = replication_names(self.source_arn, Direction.FORWARD).function
-        self.create_function(self.function, self.source, self.target, "forward")
         self.must("armed")
+
+    def _resources(self, name: str) -> tuple[str, str]:
+        arn = f"arn:aws:dynamodb:{self.emulator.region}:{ACCOUNT}:table/{self.source}"
+        names = replication_names(arn, Direction.FORWARD)
+        return names.function, names.queue
 
     def _create_table(self, table: str, keys: Mapping[str, str], **options: Any) -> dict[str, Any]:
         """Let the modules do it."""

@@ -89,7 +89,7 @@ class Replication:
         self._lambda = emulator.client("lambda")
         self.keys = dict(keys or {"id": "S"})
         self.source, self.target, self.journal = names or (f"{name}-old", f"{name}-new", f"{name}-journal")
-        self.function, self.queue = f"{name}-function", f"{name}-failed"
+        self.function, self.queue = self._resources(name)
         described = self._create_table(
             self.source, self.keys, StreamSpecification={"StreamEnabled": True, "StreamViewType": view_type}
         )
@@ -100,6 +100,10 @@ class Replication:
             self.create_gate()
         self.create_function(self.function, self.source, self.target, "forward", timeout)
         self._mapping = self._create_mapping(mapping)
+
+    def _resources(self, name: str) -> tuple[str, str]:
+        """Return what function and queue are to be called."""
+        return f"{name}-function", f"{name}-failed"
 
     def _create_table(self, table: str, keys: Mapping[str, str], **options: Any) -> Any:
         self.dynamodb.create_table(
