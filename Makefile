@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 # More than two cores: tests wait for AWS as well as compute.
-WORKERS ?= 3
+WORKERS ?= 4
 
 # The test that goes through a migration's whole life with permissions enforced.
 LIFE := test_what_is_printed_is_enough_for_the_whole_life_which_leaks_nothing
@@ -29,7 +29,7 @@ demo: venv ## Migrate a table under live writes on an emulator, and prove the re
 	@$(BIN)/python -m tests.demo
 
 .PHONY: test
-test: venv ## Run every check and test (WORKERS=3)
+test: venv ## Run every check and test (WORKERS=4)
 	$(PYTEST) --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: long
