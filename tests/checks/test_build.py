@@ -12,7 +12,7 @@ from tests.checks.commands import check
 from tests.tools import ansible_test
 
 MADE_BY_BUILD = {"FILES.json", "MANIFEST.json"}
-LEFT_OUT = {".gitignore", ".ci", "galaxy.yml"}
+LEFT_OUT = {".ci", ".github", ".gitignore", "galaxy.yml"}
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ EXTENSIONS = ROOT / "extensions"
 SCENARIOS = sorted(path.parent.name for path in EXTENSIONS.glob("molecule/*/molecule.yml"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_scenario(scenario: str) -> None:
     with Emulator(Settings(transition_seconds=0.5)) as emulator:

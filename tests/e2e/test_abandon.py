@@ -42,6 +42,7 @@ def without_journal(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.long
 def test_all_that_a_migration_made_goes_and_the_source_is_as_before(slow_emulator: Emulator) -> None:
     """What is made is named after the table, and must fit where it is made, however long that name is."""
     name, target = LONGEST, LONGEST[::-1]

@@ -142,7 +142,7 @@ def killed_when(ferry: Ferry, run: Process, what: str, reached: Callable[[], boo
     [
         ("cutover", "source", "not"),
         pytest.param("cutover", "source", "backing out", marks=pytest.mark.long),
-        ("rollback", "target", "proven"),
+        pytest.param("rollback", "target", "proven", marks=pytest.mark.long),
     ],
 )
 def test_tasks_that_fail_after_the_application_has_written_to_the_new_table(

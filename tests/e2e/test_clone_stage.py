@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.playbook import Run, migrate
 from tests.e2e.told_answers import OWN, renamed, unlike
 from tests.e2e.various_tables import Maker, Various
@@ -62,6 +64,7 @@ def changed(before: Any, after: Any) -> set[str]:
     return {path for path in unlike(before, after) if not path.endswith(OWN)}
 
 
+@pytest.mark.long
 def test_every_setting_arrives_and_is_left_alone_once_it_is_in_use(no_aws_configuration: None, tmp_path: Path) -> None:
     settings = Settings(policy_change_seconds=2, policy_delay_seconds=0, ttl_change_seconds=0)
     with Emulator(settings) as emulator:

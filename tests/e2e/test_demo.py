@@ -211,6 +211,7 @@ def test_demo_succeeds(folder: Path) -> None:
     assert_nothing_left(folder)
 
 
+@pytest.mark.long
 def test_interrupted_demo_leaves_nothing(folder: Path) -> None:
     """In the middle of the seed, whose job runs in the background, in a session of its own."""
     with run_demo(folder) as demo:
@@ -225,7 +226,7 @@ def test_interrupted_demo_leaves_nothing(folder: Path) -> None:
 def run_demo(folder: Path) -> subprocess.Popen[str]:
     """Start a small demo, all of whose processes have the folder in their environment."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.demo", "--items=500", "--rate=20"],
+        [sys.executable, "-m", "tests.demo", "--items=500", "--rate=10"],
         cwd=ROOT,
         env=os.environ | {"TMPDIR": str(folder)},
         stdout=subprocess.PIPE,

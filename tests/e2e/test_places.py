@@ -101,6 +101,7 @@ def operator(there: Endpoint) -> str:
     return str(arn)
 
 
+@pytest.mark.long
 def test_into_another_account_and_region(quick: Emulator, name: str) -> None:
     """With IAM enforced: the function gets along with its own role and the small one that it takes on."""
     there = quick.elsewhere(OTHER_ACCOUNT, OTHER_REGION)

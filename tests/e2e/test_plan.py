@@ -77,6 +77,7 @@ def test_the_stage_previews_and_writes_the_same_plan(emulator: Emulator, name: s
     assert without_times(plan) == without_times(plan_of(emulator, name, check=True))
 
 
+@pytest.mark.long
 def test_later_stages_foretell_what_the_plan_said(emulator: Emulator, name: str) -> None:
     create_table(emulator, name, map(item, range(80)))
     both: dict[str, Any] = {"source": name, "target": f"{name}-encrypted"}

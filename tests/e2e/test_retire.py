@@ -41,6 +41,7 @@ def ending(cloud: Cloud) -> Ending:
     return Ending(cloud, "source")
 
 
+@pytest.mark.long
 def test_the_old_table_goes_and_nothing_is_left_but_the_new_one(slow_emulator: Emulator, name: str) -> None:
     slow_emulator.client("ssm").put_parameter(Name=f"/{name}/mine", Value=name, Type="String")
     before = everything(slow_emulator)

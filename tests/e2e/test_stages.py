@@ -42,8 +42,6 @@ def test_a_live_table_moves_and_nothing_is_left_to_do(slow_emulator: Emulator, n
     aws_key = slow_emulator.client("kms").describe_key(KeyId="alias/aws/dynamodb")["KeyMetadata"]["Arn"]
     assert encryption == {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": aws_key}
 
-    assert migrate(slow_emulator, name, "--check", "--diff").succeeded().changed == 0
-
 
 def test_a_preview_of_a_fresh_system_shows_all_and_creates_nothing(slow_emulator: Emulator, name: str) -> None:
     create_table(slow_emulator, name, map(item, range(10)))

@@ -295,7 +295,7 @@ class Fenceable:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.problem: str | None = None
         self.fenced = False
-        self.probed: SealiftError | None = None
+        self.probed: list[SealiftError] = []
         self.asked: list[Any] = []
         self.caller = "arn:aws:sts::123456789012:assumed-role/operator/session"
         for name, stand_in in {
@@ -325,8 +325,8 @@ class Fenceable:
 
     def _check_allowed(self) -> None:
         self.asked.append("probe")
-        if isinstance(self.probed, Exception):
-            raise self.probed
+        for error in self.probed:
+            raise error
 
 
 @pytest.fixture
@@ -370,7 +370,7 @@ def test_a_table_that_can_not_be_fenced(fence: Fenceable, fencing: Ready) -> Non
 
 
 def test_a_fence_that_can_not_be_probed(fence: Fenceable, fencing: Ready) -> None:
-    fence.probed = SealiftError("It says no.")
+    fence.probed = [SealiftError("It says no.")]
     cause, way_out = fencing.cause_and_way_out()
     assert cause.startswith("a fence of users could not be probed. It says no.")
     assert way_out == f"When that is mended: {fencing.command}"
