@@ -6,24 +6,21 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names
 from ansible_collections.sealift.dynamodb.plugins.modules import (
     dynamodb_backfill,
     dynamodb_compare,
     dynamodb_encrypted_clone,
     dynamodb_stream,
 )
-from tests.e2e.deployment import Deployment, called
+from tests.e2e.deployment import NamedByTheRole, called
 from tests.e2e.live_table import create_table, describe
 from tests.e2e.replicator_harness import Item
 from tests.emulator import Emulator
-from tests.emulator.environment import ACCOUNT
 
 JOURNAL = "sealift-journal"
 
 
-class Armed(Deployment):
+class Armed(NamedByTheRole):
     """A table whose next stage is `seed`: it has its stream, its clone, and a replication that waits.
 
     Function and queue have the names that the role gives them; what it makes around them is not there.
@@ -40,11 +37,6 @@ class Armed(Deployment):
         self._items, self._overrides, self._table_options = items, dict(overrides or {}), table_options
         super().__init__(emulator, table, names=(table, f"{table}-encrypted", JOURNAL))
         self.must("armed")
-
-    def _resources(self, name: str) -> tuple[str, str]:
-        arn = f"arn:aws:dynamodb:{self.emulator.region}:{ACCOUNT}:table/{self.source}"
-        names = replication_names(arn, Direction.FORWARD)
-        return names.function, names.queue
 
     def _create_table(self, table: str, keys: Mapping[str, str], **options: Any) -> dict[str, Any]:
         """Let the modules do it."""

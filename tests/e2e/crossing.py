@@ -16,10 +16,9 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.cutover import ma
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.move import Move
-from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names
 from ansible_collections.sealift.dynamodb.plugins.module_utils.policy import SID
 from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import PositionRecorder
-from tests.e2e.deployment import TwoWay, in_process
+from tests.e2e.deployment import NamedByTheRole, TwoWay, in_process
 from tests.e2e.playbook import one_paragraph
 from tests.emulator import Emulator
 
@@ -40,15 +39,8 @@ class Killed(BaseException):
     """Stands for kill -9: nothing of the run is executed after it."""
 
 
-class Deployed(TwoWay):
+class Deployed(NamedByTheRole, TwoWay):
     """A pair of tables whose functions have the names that the role gives them."""
-
-    def __init__(self, emulator: Emulator, name: str, **options: Any) -> None:
-        super().__init__(emulator, name, **options)
-        self.function = replication_names(self.source_arn, Direction.FORWARD).function
-        self.reverse_function = replication_names(self.source_arn, Direction.REVERSE).function
-        self.create_function(self.function, self.source, self.target, "forward")
-        self.create_function(self.reverse_function, self.target, self.source, "reverse")
 
 
 class Crossing:

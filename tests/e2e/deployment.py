@@ -19,11 +19,12 @@ from botocore.loaders import create_loader
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import Names, replication_names
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Replication as Facade
 from ansible_collections.sealift.dynamodb.plugins.modules import dynamodb_replication
 from tests.e2e.replicator_harness import Replication
 from tests.emulator import Emulator
-from tests.emulator.environment import Endpoint
+from tests.emulator.environment import ACCOUNT, Endpoint
 
 
 def numbered(first: int, last: int, **attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -158,15 +159,34 @@ class Deployment(Replication):
         self.dynamodb.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1})
 
 
+class NamedByTheRole(Deployment):
+    """The same, with functions and queue called what the role calls them."""
+
+    def _resources(self, name: str) -> tuple[str, str]:
+        names = self._names_of(Direction.FORWARD)
+        return names.function, names.queue
+
+    def _reverse_function(self, name: str) -> str:
+        return self._names_of(Direction.REVERSE).function
+
+    def _names_of(self, direction: Direction) -> Names:
+        arn = f"arn:aws:dynamodb:{self.emulator.region}:{ACCOUNT}:table/{self.source}"
+        return replication_names(arn, direction)
+
+
 class TwoWay(Deployment):
     """The same, and all that the way back needs as well."""
 
     def __init__(self, emulator: Emulator, name: str, **options: Any) -> None:
         super().__init__(emulator, name, **options)
         self.set_stream(self.target, "NEW_AND_OLD_IMAGES")
-        self.reverse_function = f"{name}-reverse"
+        self.reverse_function = self._reverse_function(name)
         self.create_function(self.reverse_function, self.target, self.source, "reverse")
         self.reverse_gate = Gate(self.dynamodb, self.journal, self.source_arn, Direction.REVERSE)
+
+    def _reverse_function(self, name: str) -> str:
+        """Return what the function of the way back is to be called."""
+        return f"{name}-reverse"
 
     def call(self, state: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
         """Run the module for one of the two directions, forward unless it is named."""

@@ -10,15 +10,13 @@ import sys
 import time
 from typing import Any, Self
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
-from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
-from tests.e2e.live_table import contents, create_table, describe, item, key, resources, wait_until_active
+from tests.e2e.armed import Armed
+from tests.e2e.live_table import contents, describe, item, key, resources, wait_until_active
 from tests.e2e.playbook import LIMIT_SECONDS, MODULES, module, one_paragraph, refused
 from tests.e2e.replicator_harness import Item, wait_for
 from tests.emulator import Emulator
 
 STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-JOURNAL = "sealift-journal"
 
 # An index by an attribute that the items of live_table have as a string.
 INDEXED = {
@@ -33,20 +31,11 @@ INDEXED = {
 }
 
 
-class Prepared:
-    """A table with all that a seed asks for, made without the playbook; and a seed of it that can be watched."""
+class Seeding(Armed):
+    """A table that a seed may copy, and a seed of it that can be watched."""
 
     def __init__(self, emulator: Emulator, name: str, items: list[Item], **overrides: Any) -> None:
-        self.emulator = emulator
-        self.source, self.target = name, f"{name}-encrypted"
-        arn = create_table(emulator, name, items, StreamSpecification=STREAM)["TableArn"]
-        cloned = module(
-            emulator, "dynamodb_encrypted_clone", source=self.source, target=self.target, overrides=overrides
-        )
-        assert not cloned.get("failed"), cloned
-        self.dynamodb = emulator.client("dynamodb")
-        self.journal = Journal(self.dynamodb, JOURNAL, arn)
-        Gate(self.dynamodb, JOURNAL, arn).ensure(1)
+        super().__init__(emulator, name, items, overrides)
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -54,12 +43,11 @@ class Prepared:
 
     def __exit__(self, *_: object) -> None:
         if self._process:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
 
     @property
     def entry(self) -> dict[str, Any]:
-        return self.journal.get("stage#seed") or {}
+        return self.state.get("stage#seed") or {}
 
     def begin(self) -> None:
         """Begin a seed too slow to end, and return when it writes."""
@@ -115,88 +103,88 @@ class Prepared:
 
 def test_a_seed_past_its_deadline(slow_emulator: Emulator, name: str) -> None:
     items = [item(number) for number in range(60)]
-    with Prepared(slow_emulator, name, items) as prepared:
-        prepared.begin()
-        prepared.kill()
+    with Seeding(slow_emulator, name, items) as seeding:
+        seeding.begin()
+        seeding.kill()
         # The owner is gone; in 24 hours its lease would be, too.
-        prepared.journal.update("stage#seed", {"began_at": time.time() - 24 * 3600, "owner": ""})
-        message = prepared.refusal()
+        seeding.state.update("stage#seed", {"began_at": time.time() - 24 * 3600, "owner": ""})
+        message = seeding.refusal()
         for clue in (name, "past its deadline", "Nothing is lost", f"-e table={name} -e seed_restart=true"):
             assert clue in message
-        again = module(slow_emulator, "dynamodb_backfill", source=prepared.source, target=prepared.target, restart=True)
+        again = module(slow_emulator, "dynamodb_backfill", source=seeding.source, target=seeding.target, restart=True)
         assert again["items_written"] == len(items)
-        assert contents(slow_emulator, prepared.source) == contents(slow_emulator, prepared.target)
+        assert contents(slow_emulator, seeding.source) == contents(slow_emulator, seeding.target)
 
 
 def test_a_seed_that_was_asleep_writes_no_more(slow_emulator: Emulator, name: str) -> None:
     """Another run has taken over meanwhile, and replication may run by now."""
-    with Prepared(slow_emulator, name, [item(number) for number in range(100)]) as prepared:
-        prepared.begin()
-        prepared.sleep()
-        again = module(slow_emulator, "dynamodb_backfill", source=prepared.source, target=prepared.target)
+    with Seeding(slow_emulator, name, [item(number) for number in range(100)]) as seeding:
+        seeding.begin()
+        seeding.sleep()
+        again = module(slow_emulator, "dynamodb_backfill", source=seeding.source, target=seeding.target)
         assert (again["changed"], again["runs"]) == (True, 2), again
-        assert contents(slow_emulator, prepared.source) == contents(slow_emulator, prepared.target)
-        after = prepared.entry
+        assert contents(slow_emulator, seeding.source) == contents(slow_emulator, seeding.target)
+        after = seeding.entry
         for number in range(100):
-            prepared.dynamodb.delete_item(TableName=prepared.target, Key=key(number))
-        prepared.wake()
-        assert "is being run by another process" in prepared.message()
-        assert contents(slow_emulator, prepared.target) == {}
-        assert prepared.entry == after
+            seeding.dynamodb.delete_item(TableName=seeding.target, Key=key(number))
+        seeding.wake()
+        assert "is being run by another process" in seeding.message()
+        assert contents(slow_emulator, seeding.target) == {}
+        assert seeding.entry == after
 
 
 def test_the_source_is_deleted_during_the_seed(slow_emulator: Emulator, name: str) -> None:
-    with Prepared(slow_emulator, name, [item(number) for number in range(200)]) as prepared:
-        prepared.begin()
-        prepared.dynamodb.delete_table(TableName=prepared.source)
-        message = prepared.message()
-        assert prepared.entry["state"] == "running"
-        for clue in (name, "the source was deleted", prepared.target, "backup"):
+    with Seeding(slow_emulator, name, [item(number) for number in range(200)]) as seeding:
+        seeding.begin()
+        seeding.dynamodb.delete_table(TableName=seeding.source)
+        message = seeding.message()
+        assert seeding.entry["state"] == "running"
+        for clue in (name, "the source was deleted", seeding.target, "backup"):
             assert clue in message
 
 
 def test_the_stream_is_replaced_during_the_seed(slow_emulator: Emulator, name: str) -> None:
-    with Prepared(slow_emulator, name, [item(number) for number in range(200)]) as prepared:
-        prepared.begin()
+    with Seeding(slow_emulator, name, [item(number) for number in range(200)]) as seeding:
+        seeding.begin()
         for specification in ({"StreamEnabled": False}, STREAM):
-            prepared.dynamodb.update_table(TableName=name, StreamSpecification=specification)
+            seeding.dynamodb.update_table(TableName=name, StreamSpecification=specification)
             wait_until_active(slow_emulator, name)
-        message = prepared.message()
+        message = seeding.message()
         for clue in (name, "stream was disabled or replaced", "Nothing is lost", "seed_restart=true"):
             assert clue in message
-        later = prepared.refusal()
+        later = seeding.refusal()
         for clue in (name, "the source's stream was replaced", "Nothing is lost", "seed_restart=true"):
             assert clue in later
 
 
 def test_the_target_is_deleted_during_the_seed(slow_emulator: Emulator, name: str) -> None:
-    with Prepared(slow_emulator, name, [item(number) for number in range(200)]) as prepared:
-        prepared.begin()
-        prepared.dynamodb.delete_table(TableName=prepared.target)
-        message = prepared.message()
-        for clue in (name, f"target {prepared.target} was deleted", "Nothing is lost"):
+    with Seeding(slow_emulator, name, [item(number) for number in range(200)]) as seeding:
+        seeding.begin()
+        seeding.dynamodb.delete_table(TableName=seeding.target)
+        message = seeding.message()
+        for clue in (name, f"target {seeding.target} was deleted", "Nothing is lost"):
             assert clue in message
-        wait_for("the target to be gone", lambda: prepared.target not in prepared.dynamodb.list_tables()["TableNames"])
-        assert "--tags clone" in prepared.refusal()
+        wait_for("the target to be gone", lambda: seeding.target not in seeding.dynamodb.list_tables()["TableNames"])
+        assert "--tags clone" in seeding.refusal()
 
 
 def test_an_item_that_the_target_refuses_stops_the_seed(slow_emulator: Emulator, name: str) -> None:
     odd = item(7)
     items = [{**item(number), "text": {"N": str(number)}} for number in range(60)]
-    with Prepared(slow_emulator, name, [*items, odd], **INDEXED) as prepared:
-        message = refused(slow_emulator, "dynamodb_backfill", source=name, target=prepared.target)
+    with Seeding(slow_emulator, name, [*items, odd], **INDEXED) as seeding:
+        message = refused(slow_emulator, "dynamodb_backfill", source=name, target=seeding.target)
         for clue in (
-            prepared.target,
+            seeding.target,
             "by-text",
             "Type mismatch",
             "nothing is skipped",
             "the same command goes on from there",
         ):
             assert clue in message
-        assert (prepared.entry["state"], prepared.entry["owner"]) == ("running", "")
-        assert odd["id"] not in [each["id"] for each in contents(slow_emulator, prepared.target).values()]
+        assert (seeding.entry["state"], seeding.entry["owner"]) == ("running", "")
+        assert odd["id"] not in [each["id"] for each in contents(slow_emulator, seeding.target).values()]
         # Set right at the source, the same command ends the seed.
-        prepared.dynamodb.put_item(TableName=name, Item={**odd, "text": {"N": "7"}})
-        assert module(slow_emulator, "dynamodb_backfill", source=name, target=prepared.target)["changed"]
-        assert contents(slow_emulator, name) == contents(slow_emulator, prepared.target)
-        assert describe(slow_emulator, prepared.target)["TableStatus"] == "ACTIVE"
+        seeding.dynamodb.put_item(TableName=name, Item={**odd, "text": {"N": "7"}})
+        assert module(slow_emulator, "dynamodb_backfill", source=name, target=seeding.target)["changed"]
+        assert contents(slow_emulator, name) == contents(slow_emulator, seeding.target)
+        assert describe(slow_emulator, seeding.target)["TableStatus"] == "ACTIVE"
