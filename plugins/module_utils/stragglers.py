@@ -62,6 +62,7 @@ class _Write:
     old: Item | _Unknown | None
     new: Item | _Unknown | None
     expired: bool
+    sequence_number: str
 
     @classmethod
     def of(cls, record: Record) -> _Write:
@@ -71,7 +72,7 @@ class _Write:
         new = change.get("NewImage") if view in _NEW_IMAGES or name == "REMOVE" else UNKNOWN
         identity = record.get("userIdentity") or {}
         expired = name == "REMOVE" and {part: identity.get(part) for part in _TIME_TO_LIVE} == _TIME_TO_LIVE
-        return cls(change["Keys"], old, new, expired)
+        return cls(change["Keys"], old, new, expired, change["SequenceNumber"])
 
 
 def settle(destination: Table, keys: Sequence[str], record: Record, origin: Table | None = None) -> Verdict:
@@ -85,14 +86,20 @@ def settle(destination: Table, keys: Sequence[str], record: Record, origin: Tabl
 
 
 def settle_all(
-    destination: Table, keys: Sequence[str], records: Sequence[Record], origin: Table | None = None
+    destination: Table,
+    keys: Sequence[str],
+    records: Sequence[Record],
+    origin: Table | None = None,
+    show_keys: bool = True,
 ) -> list[Verdict]:
     """Bring the changes of records, which are in the stream's order, into the destination; return what became of each.
 
     A destination that holds what one of a key's records made has all the key's records up to that one. So records that
     were settled in an earlier run, and followed by others, are no conflict.
+
+    :param show_keys: whether an error names the item's key, or else only the record in the stream that has it.
     """
-    settler = _Settler(destination, keys, origin)
+    settler = _Settler(destination, keys, origin, show_keys)
     writes = [settler.complete(_Write.of(record)) for record in records]
     places: dict[bytes, list[int]] = {}
     for place, write in enumerate(writes):
@@ -105,8 +112,9 @@ def settle_all(
 
 
 class _Settler:
-    def __init__(self, destination: Table, keys: Sequence[str], origin: Table | None) -> None:
+    def __init__(self, destination: Table, keys: Sequence[str], origin: Table | None, show_keys: bool) -> None:
         self._origin = origin
+        self._show_keys = show_keys
         self._table = destination
         self._keys = keys
         self.form = KeyForm(self._keys).encode
@@ -154,7 +162,7 @@ class _Settler:
             case None, dict() as new:
                 return self._put(new)
             case dict() as old, None:
-                return self._delete(write.key, old)
+                return self._delete(write, old)
             case dict() as old, dict() as new:
                 return self._update(write.key, old, new)
         return Verdict.CONFLICT
@@ -176,10 +184,10 @@ class _Settler:
         }
         return None if self._request("update_item", arguments | terms.arguments()) is None else Verdict.APPLIED
 
-    def _delete(self, key: Item, old: Item) -> Verdict | None:
+    def _delete(self, write: _Write, old: Item) -> Verdict | None:
         terms = _Terms()
         arguments = {
-            "Key": key,
+            "Key": write.key,
             "ConditionExpression": terms.condition(self._telling(old)),
             "ReturnValues": "ALL_OLD",
         }
@@ -195,11 +203,17 @@ class _Settler:
             self._put(deleted)
         except SealiftError as error:
             raise SealiftError(
-                f"{error} The item of table {self._table.name} with the key {presentable(key)} was deleted, as in the "
+                f"{error} The item of table {self._table.name} with the key {self._told(write)} was deleted, as in the "
                 "other table, while an application changed it. It is lost unless you write it again.",
                 error.code,
             ) from error
         return Verdict.CONFLICT
+
+    def _told(self, write: _Write) -> str:
+        """Return an item's key in words."""
+        if self._show_keys:
+            return str(presentable(write.key))
+        return f"of the record {write.sequence_number} in the stream of the other table"
 
     def _telling(self, old: Item) -> Item:
         """Return what tells an item from what it may have become: all but its key, unless it has nothing else."""

@@ -33,6 +33,7 @@ class Watch:
         self._move = move
         self._old, self._new = leg.old, leg.new
         self._direction = leg.direction.value
+        self._show_keys: bool = move.params["show_keys"]
         self._walk = ShardWalk(leg.old.streams, leg.old.stream_arn, move.entry["watch"][self._direction])
         self._counts: dict[str, int] = {"applied": 0, "conflicts": 0} | (move.entry.get("stragglers") or {})
         self.conflicts: list[dict[str, Any]] = []
@@ -55,7 +56,9 @@ class Watch:
             return False
         self._move.guard()
         try:
-            verdicts = settle_all(self._new.acting, self._new.keys, records, self._old.acting)
+            verdicts = settle_all(
+                self._new.acting, self._new.keys, records, self._old.acting, show_keys=self._show_keys
+            )
         except SealiftError as error:
             # A fence of the new table that was lifted just now goes on to refuse some writes for a while.
             if error.code not in ACCESS_DENIED or time.monotonic() > self._patience_until:
@@ -76,4 +79,5 @@ class Watch:
             self._counts["conflicts"] += 1
             if len(self.conflicts) < SHOWN_CONFLICTS:
                 change = record["dynamodb"]
-                self.conflicts.append({"key": presentable(change["Keys"]), "sequence_number": change["SequenceNumber"]})
+                key = {"key": presentable(change["Keys"])} if self._show_keys else {}
+                self.conflicts.append(key | {"sequence_number": change["SequenceNumber"]})

@@ -83,6 +83,14 @@ options:
       - When the pointers were switched, in seconds since the epoch, for RV(refused_seconds); now, if not given.
       - Applied by O(state=switched) only.
     type: float
+  show_keys:
+    description:
+      - Whether RV(conflicts) and errors name the keys of items. Without them a record of the old table's stream is
+        named, where its key can be read for 24 hours.
+      - Keys are the only part of an item that is ever shown, and may be personal data.
+    type: bool
+    default: true
+    version_added: 0.4.0
   wait_timeout:
     description: How long to wait for AWS to make a change, in seconds.
     type: int
@@ -195,7 +203,7 @@ conflicts:
     key:
       description: The item's key.
       type: dict
-      returned: always
+      returned: with O(show_keys)
       sample: {pk: {S: "user#17"}}
     sequence_number:
       description: Of the record in the old table's stream.
@@ -242,6 +250,7 @@ def main() -> None:
         "catch_up_timeout": {"type": "int", "default": 3600},
         "straggler_minutes": {"type": "float", "default": 5},
         "switched_at": {"type": "float"},
+        "show_keys": {"type": "bool", "default": True, "no_log": False},
         "wait_timeout": {"type": "int", "default": 600},
         "journal": JOURNAL_OPTION,
         **TARGET_OPTIONS,

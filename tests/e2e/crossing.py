@@ -30,6 +30,7 @@ OPTIONS = {
     "catch_up_timeout": 60,
     "straggler_minutes": 0.01,
     "switched_at": None,
+    "show_keys": True,
     "wait_timeout": 60,
 }
 ENTRY = "stage#cutover"

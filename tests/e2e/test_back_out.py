@@ -198,16 +198,20 @@ def test_it_is_ended_by_the_same_states_when_it_was_interrupted(quick: Emulator,
     wait_for("its write to be replicated", lambda: crossing.value("after") == "all")
 
 
-def test_two_writes_to_one_item_are_told_as_a_conflict(quick: Emulator, name: str) -> None:
+@pytest.mark.parametrize("shown", [True, False])
+def test_two_writes_to_one_item_are_told_as_a_conflict(quick: Emulator, name: str, shown: bool) -> None:
     crossing = Crossing(quick, name)
     pair = crossing.pair
     for state in ("ready", "fenced"):
         crossing.reach(state)
     wait_for("the target", lambda: crossing.put(pair.target, "both", "new"))
     assert crossing.put(pair.source, "both", "slipped", crossing.exempt_client())
-    crossing.reach("backing_out")
-    result = crossing.reach("backed_out")
-    assert [each["key"] for each in result["conflicts"]] == [{"id": {"S": "both"}}]
+    crossing.reach("backing_out", show_keys=shown)
+    result = crossing.reach("backed_out", show_keys=shown)
+    (conflict,) = result["conflicts"]
+    assert conflict.pop("sequence_number").isdigit()
+    assert conflict == ({"key": {"id": {"S": "both"}}} if shown else {})
+    assert ("both" in str(result)) == shown
     assert "1 could not be" in result["msg"]
     assert "nothing is lost" not in result["msg"]
     assert crossing.value("both", pair.source) == "new"

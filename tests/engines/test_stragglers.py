@@ -69,10 +69,9 @@ class Tables:
                 iterator = answer.get("NextShardIterator")
         return records
 
-    def settle(self, *records: Record, origin: str | None = None) -> list[Verdict]:
-        return settle_all(
-            Table(self.new, self.dynamodb), self.keys, records, Table(origin, self.dynamodb) if origin else None
-        )
+    def settle(self, *records: Record, origin: str | None = None, show_keys: bool = True) -> list[Verdict]:
+        old = Table(origin, self.dynamodb) if origin else None
+        return settle_all(Table(self.new, self.dynamodb), self.keys, records, old, show_keys)
 
     def meanwhile(self, operation: str, act: Callable[[], Any]) -> None:
         """Do something between the reading of an item and its first writing."""
@@ -306,12 +305,15 @@ def test_a_lost_acknowledgement_is_no_conflict(emulator: Emulator, name: str, ch
     assert same(tables.get(tables.new), after)
 
 
-def test_an_item_that_can_not_be_put_back_is_named(emulator: Emulator, name: str) -> None:
+@pytest.mark.parametrize("shown", [True, False])
+def test_an_item_that_can_not_be_put_back_is_named(emulator: Emulator, name: str, shown: bool) -> None:
     tables = Tables(emulator, name, "NEW_AND_OLD_IMAGES")
     (record,) = tables.straggle(PLAIN, None)
     tables.meanwhile("DeleteItem", lambda: tables.put(MORE, tables.new))
     denied = {"fault": "access_denied", "action": "dynamodb:PutItem", "resource": tables.new}
     tables.meanwhile("PutItem", lambda: emulator.inject(denied))
-    with pytest.raises(SealiftError, match=rf"PutItem.*{tables.new} with the key .*'N': '7'.*lost unless") as caught:
-        tables.settle(record)
+    with pytest.raises(SealiftError, match=rf"PutItem.*{tables.new} with the key .*lost unless") as caught:
+        tables.settle(record, show_keys=shown)
+    assert ("'N': '7'" in str(caught.value)) == shown
+    assert (f"of the record {record['dynamodb']['SequenceNumber']} in the stream" in str(caught.value)) != shown
     assert "more" not in str(caught.value)
