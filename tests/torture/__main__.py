@@ -29,6 +29,8 @@ def main(words: Sequence[str] | None = None) -> int:
     for seed in arguments.seeds:
         plan = Plan.of(seed, arguments.minutes, short=arguments.short)
         outputs = folder / f"seed-{seed}"
+        if outputs.exists():
+            sys.exit(f"{outputs} is there already, from another run. Name another folder.")
         outputs.mkdir(parents=True)
         print(f"{plan.text()}\noutputs   {outputs}\n", flush=True)
         results.append(live(plan, outputs))
