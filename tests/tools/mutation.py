@@ -12,11 +12,13 @@ With --list, only what the last run found is shown.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from tests.emulator.dynamodb_local import DynamoDBLocal
 
@@ -27,6 +29,7 @@ FUNCTION = ROOT / "roles" / "replication" / "files"
 UTILITIES = "ansible_collections/sealift/dynamodb/plugins/module_utils"
 
 LEAST_SHARE = 0.9
+ENGINE_SECONDS = 300
 KILLED = {1, 3, 24, 36, 152, 255, -24}  # a test failed, or took far too long
 
 
@@ -86,14 +89,42 @@ def forget_overlooked() -> None:
 
 
 def run() -> None:
-    """Let mutmut try all that is new, with one engine for all its processes."""
+    """Let mutmut try all that is new, with one engine for all its processes.
+
+    DynamoDB Local gets slower with each stream that there ever was, so there is a new one every few minutes.
+    """
     forget_overlooked()
+    untried = None
+    with (TREE / "log").open("w", encoding="utf-8") as log:
+        while mutmut_was_stopped(log):
+            before, untried = untried, untried_mutants()
+            if untried == before:
+                sys.exit(f"mutmut has tried nothing in {ENGINE_SECONDS} s; see {TREE / 'log'}.")
+            print(f"{untried} mutants left", flush=True)
+
+
+def mutmut_was_stopped(log: TextIO) -> bool:
+    """Run mutmut for some minutes, and tell whether it was not ready then."""
     with DynamoDBLocal(shared=False) as engine:
         environment = os.environ | {"SEALIFT_DYNAMODB_LOCAL": engine.endpoint, "SEALIFT_PROPERTIES": "mutation"}
         command = (sys.executable, "-m", "mutmut", "run", "--max-children", str(os.cpu_count() or 2))
-        with (TREE / "log").open("w", encoding="utf-8") as log:
-            if subprocess.run(command, cwd=TREE, env=environment, stdout=log, stderr=log, check=False).returncode:
-                sys.exit(f"mutmut failed; its end says why:\n{(TREE / 'log').read_text(encoding='utf-8')[-3000:]}")
+        with subprocess.Popen(command, cwd=TREE, env=environment, stdout=log, stderr=log) as mutmut:
+            try:
+                failed = mutmut.wait(ENGINE_SECONDS)
+            except subprocess.TimeoutExpired:
+                mutmut.send_signal(signal.SIGINT)
+                mutmut.wait()
+                return True
+    if failed:
+        sys.exit(f"mutmut failed; its end says why:\n{(TREE / 'log').read_text(encoding='utf-8')[-3000:]}")
+    return False
+
+
+def untried_mutants() -> int:
+    """Count what mutmut has yet to try."""
+    metas = (TREE / "mutants").rglob("*.meta")
+    codes = [json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"].values() for path in metas]
+    return sum(code is None for each in codes for code in each)
 
 
 def results() -> Iterator[str]:
