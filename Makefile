@@ -81,9 +81,9 @@ properties: venv ## Items of every kind through everything (SEALIFT_PROPERTIES=t
 	$(PYTEST) tests/properties $(ARGS)
 
 .PHONY: coverage
-coverage: venv ## Run every check and test, long ones too, and show which code they have not run (slower than `make test`)
+coverage: venv ## Run every check and test, and show which code they have not run (slower than `make test`)
 	@rm -rf build/coverage && mkdir -p build/coverage
-	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage run -m pytest -m "" --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(BIN)/coverage run -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 	@$(BIN)/python -m tests.tools.coverage_report
 
 .PHONY: mutation
