@@ -105,6 +105,8 @@ def run() -> None:
 
 def mutmut_was_stopped(log: TextIO) -> bool:
     """Run mutmut for some minutes, and tell whether it was not ready then."""
+    # A shell's background job ignores the signal, and what it starts would, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with DynamoDBLocal(shared=False) as engine:
         environment = os.environ | {"SEALIFT_DYNAMODB_LOCAL": engine.endpoint, "SEALIFT_PROPERTIES": "mutation"}
         command = (sys.executable, "-m", "mutmut", "run", "--max-children", str(os.cpu_count() or 2))
