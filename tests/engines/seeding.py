@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed import run_seed
-from tests.engines.tables import Item, create, fill
+from tests.engines.tables import Item, create, enable_stream, fill
 
 JOURNAL = "journal-of-the-test"
 
@@ -48,8 +48,10 @@ class Module:
 
 def armed(dynamodb: Any, name: str, key: str, items: list[Item]) -> tuple[str, str]:
     """Make two tables, the source with a stream and these items, and a journal with a closed gate."""
-    source, target = create(dynamodb, f"{name}-s", key, "NEW_AND_OLD_IMAGES"), create(dynamodb, f"{name}-t", key)
+    source, target = create(dynamodb, f"{name}-s", key), create(dynamodb, f"{name}-t", key)
     fill(dynamodb, source, items)
+    # After the items: DynamoDB Local gets slower with every record that a stream of its has ever had.
+    enable_stream(dynamodb, source)
     create(dynamodb, JOURNAL, "migration:S entry:S")
     Gate(dynamodb, JOURNAL, arn_of(dynamodb, source)).ensure(1)
     return source, target

@@ -29,3 +29,8 @@ def fill(dynamodb: Any, table: str, items: list[Item]) -> None:
     for start in range(0, len(items), 25):
         requests = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
         assert not dynamodb.batch_write_item(RequestItems={table: requests}).get("UnprocessedItems")
+
+
+def enable_stream(dynamodb: Any, table: str, view: str = "NEW_AND_OLD_IMAGES") -> None:
+    dynamodb.update_table(TableName=table, StreamSpecification={"StreamEnabled": True, "StreamViewType": view})
+    dynamodb.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1})
