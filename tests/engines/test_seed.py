@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,10 +150,61 @@ def test_a_seed_that_begins_again_removes_what_the_source_has_lost(dynamodb: Any
     dynamodb.delete_item(TableName=armed[0], Key=gone)
     dynamodb.put_item(TableName=armed[1], Item=item(9) | {"text": {"S": "old"}})
 
-    done = seed(dynamodb, armed, restart=True)
+    now = time.time()
+    done = seed(dynamodb, armed, restart=True, now=lambda: now)
 
     assert items_of(dynamodb, armed[1]) == items_of(dynamodb, armed[0])
     assert (done["items_written"], done["runs"]) == (399, 1)
+    entry = journal_of(dynamodb, armed[0]).get("stage#seed") or {}
+    assert (entry["state"], entry["sweep"], entry["complete_at"]) == ("complete", False, now)
+
+
+def test_who_watches_is_told_how_far_it_is(dynamodb: Any, armed: tuple[str, str], tmp_path: Path) -> None:
+    status_path, now = tmp_path / "status", time.time()
+    done = seed(dynamodb, armed, status_path=str(status_path), now=lambda: now)
+    status = json.loads(status_path.read_text())
+    assert status.pop("items_a_second") >= 0
+    assert status == {
+        "items": 400,
+        "expected_items": dynamodb.describe_table(TableName=armed[0])["Table"]["ItemCount"],
+        "segments": 4,
+        "segments_done": 4,
+        "read_units": done["consumed"]["read"],
+        "write_units": 400,
+        "deadline": now + 23 * HOUR,
+    }
+
+
+def test_the_segments_are_as_many_as_asked_or_as_the_workers(dynamodb: Any, armed: tuple[str, str]) -> None:
+    assert seed(dynamodb, armed, total_segments=7)["segments"] == 7
+    assert seed(dynamodb, armed, total_segments=None, workers=3, restart=True)["segments"] == 3
+    assert items_of(dynamodb, armed[1]) == items_of(dynamodb, armed[0])
+
+
+def test_write_units_are_limited(dynamodb: Any, armed: tuple[str, str]) -> None:
+    # A second's units at once, four workers' batches on top, and then as much as flows in.
+    assert seed(dynamodb, armed, max_write_units=200)["seconds"] >= (400 - 200 - 4 * 25) / 200
+
+
+def test_an_item_that_the_target_refuses_is_not_skipped(dynamodb: Any, armed: tuple[str, str], name: str) -> None:
+    picky = f"{name}-picky"
+    dynamodb.create_table(
+        TableName=picky,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": attribute, "AttributeType": kind}
+            for attribute, kind in (("id", "B"), ("at", "N"), ("text", "N"))
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "numbers",
+                "KeySchema": [{"AttributeName": "text", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    refused(dynamodb, (armed[0], picky), "The target refuses an item", "nothing is skipped", "What has been copied is")
 
 
 @pytest.mark.parametrize(

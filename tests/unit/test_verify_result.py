@@ -73,6 +73,12 @@ def test_a_tail_counts_the_keys_that_changed() -> None:
     assert result["msg"] == "Table clone holds what users holds: 2 keys that changed since the last verify compared."
 
 
+def test_keys_may_be_kept_out() -> None:
+    result = result_of(PAIR, different(missing=["secret"]), None, 60, 0, show_keys=False)
+    assert result["differences"]["missing"] == {"count": 1, "first_keys": []}
+    assert "secret" not in result["msg"]
+
+
 def test_differences_are_counted_and_their_first_keys_told() -> None:
     result = result_of(PAIR, different(missing=["a", "b", "c", "d"], changed=["e"]), None, 60, 0)
     assert (result["clean"], result["complete"], result["changed"]) == (False, True, False)
