@@ -27,6 +27,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Tab
 # AWS ends a page at 1 MB; of small items that is tens of thousands, and a hundred bytes of Python for each attribute.
 PAGE_ITEMS = 1000
 
+_SIZE = "sealift-size"
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -95,7 +97,7 @@ def _page(table: Table, request: dict[str, Any]) -> Page:
         items=answer["Items"],
         last_key=answer.get("LastEvaluatedKey"),
         capacity=float(answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)),
-        size=int(answer["ResponseMetadata"]["HTTPHeaders"].get("content-length", 0)),
+        size=int(answer.get(_SIZE) or answer["ResponseMetadata"]["HTTPHeaders"].get("content-length", 0)),
     )
 
 
@@ -103,6 +105,8 @@ def _take_items(response_dict: dict[str, Any], customized_response_dict: dict[st
     """Take the items out of an answer's body before botocore parses the rest."""
     if response_dict["status_code"] != 200:
         return
+    # The header content-length is not in every answer.
+    customized_response_dict[_SIZE] = len(response_dict["body"])
     body = json.loads(response_dict["body"])
     if "Items" in body:
         items = body.pop("Items")

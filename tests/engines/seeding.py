@@ -24,6 +24,7 @@ class Module:
 
     def __init__(self, client: Any, source: str, target: str, *, check_mode: bool = False, **params: Any) -> None:
         self._client = client
+        self.configs: list[dict[str, Any]] = []
         self.check_mode = check_mode
         self.params: dict[str, Any] = {
             "source": source,
@@ -38,8 +39,9 @@ class Module:
             "status_path": None,
         } | params
 
-    def client(self, service: str, **_: Any) -> Any:
+    def client(self, service: str, aws_config: dict[str, Any]) -> Any:
         assert service == "dynamodb"
+        self.configs.append(aws_config)
         return self._client
 
     def debug(self, message: str) -> None:

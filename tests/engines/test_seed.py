@@ -18,10 +18,11 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils import estimate, 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import SEED_TERM, Lease
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed import run_seed
 from tests.emulator import Emulator
 from tests.engines import seeding
 from tests.engines.conftest import on_both
-from tests.engines.seeding import JOURNAL, arn_of, journal_of, seed
+from tests.engines.seeding import JOURNAL, Module, arn_of, journal_of, seed
 from tests.engines.tables import Item, create, fill
 
 HOUR = 3600
@@ -104,6 +105,9 @@ def test_every_item_of_every_type_arrives_once(dynamodb: Any, armed: tuple[str, 
     assert done["diff"] == predicted["diff"]
     assert done["consumed"]["write"] == 400
     assert (done["segments"], done["runs"]) == (4, 1)
+    entry = journal_of(dynamodb, armed[0]).get("stage#seed") or {}
+    assert (entry["bytes"], entry["segments_done"]) == (done["bytes"], 4)
+    assert done["bytes"] > 400 * 200
 
     again = seed(dynamodb, armed)
 
@@ -181,9 +185,25 @@ def test_the_segments_are_as_many_as_asked_or_as_the_workers(dynamodb: Any, arme
     assert items_of(dynamodb, armed[1]) == items_of(dynamodb, armed[0])
 
 
-def test_write_units_are_limited(dynamodb: Any, armed: tuple[str, str]) -> None:
-    # A second's units at once, four workers' batches on top, and then as much as flows in.
-    assert seed(dynamodb, armed, max_write_units=200)["seconds"] >= (400 - 200 - 4 * 25) / 200
+@pytest.mark.parametrize(("limited", "limit", "request_units"), [("write", 100, 25), ("read", 10, 2)])
+def test_units_are_limited(dynamodb: Any, armed: tuple[str, str], limited: str, limit: int, request_units: int) -> None:
+    began = time.monotonic()
+    limits: dict[str, Any] = {f"max_{limited}_units": limit}
+    done = seed(dynamodb, armed, page_items=10, **limits)
+    # A second's units at once, a request of each of the four workers on top, and then as much as flows in.
+    least = (done["consumed"][limited] - limit - 4 * request_units) / limit
+    assert least > 1
+    assert least <= done["seconds"] <= time.monotonic() - began + 0.1
+
+
+def test_a_request_ends_within_the_lease_and_no_worker_waits_for_a_connection(
+    dynamodb: Any, armed: tuple[str, str]
+) -> None:
+    module = Module(dynamodb, *armed, workers=7)
+    run_seed(module)
+    copying = [config for config in module.configs if config.get("max_pool_connections", 0) > 7]
+    assert len(copying) == 2
+    assert all(config.items() >= SEED_TERM.request.items() for config in copying)
 
 
 def test_an_item_that_the_target_refuses_is_not_skipped(dynamodb: Any, armed: tuple[str, str], name: str) -> None:
