@@ -135,17 +135,20 @@ def test_a_stopped_seed_goes_on_where_it_was(
         raise SealiftError("The network is gone.")
 
     with pytest.raises(SealiftError, match=r"The network is gone\. What has been copied is kept"):
-        seed(Meddler(dynamodb, "batch_write_item", 9, fail), armed, workers=1)
-    kept = sum(entry["items"] for entry in journal_of(dynamodb, armed[0]).entries("segment#").values())
+        seed(Meddler(dynamodb, "batch_write_item", 9, fail), armed, workers=1, page_items=20)
+    segments = journal_of(dynamodb, armed[0]).entries("segment#").values()
+    kept = sum(entry["items"] for entry in segments)
     assert 0 < kept < 400
+    assert any(entry["position"] for entry in segments), "no segment was left in its middle"
 
     reads = Meddler(dynamodb, "scan", 0, fail)
     written = Meddler(reads, "batch_write_item", 0, fail)
-    done = seed(written, armed)
+    done = seed(written, armed, page_items=20)
 
     assert items_of(dynamodb, armed[1]) == items_of(dynamodb, armed[0])
-    assert (done["items_written"], done["runs"]) == (400, 2)
-    assert written.calls * 25 <= 400 - kept + 25 * 4, "what was done before was done again"
+    assert (done["items_written"], done["consumed"]["write"], done["runs"]) == (400, 400, 2)
+    assert written.calls <= (400 - kept) / 20 + 4, "what was done before was done again"
+    assert reads.calls >= (400 - kept) / 20, "a page had more items than it may"
 
 
 def test_a_seed_that_begins_again_removes_what_the_source_has_lost(dynamodb: Any, armed: tuple[str, str]) -> None:
