@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible.constants import config
 
 from ansible_collections.sealift.dynamodb.plugins.modules import (
     dynamodb_backfill,
@@ -24,6 +25,10 @@ from tests.emulator.environment import SECRET_KEY
 from tests.leaks import Canaries, leaks
 
 Item = dict[str, Any]
+
+# Modules repeat their arguments in their result, ansible-core 2.21's only when they are told to.
+ON_REQUEST = "INJECT_INVOCATION" in config.get_configuration_definitions()
+REPEATED = {"_ansible_inject_invocation": True} if ON_REQUEST else {}
 
 
 class Secretive:
@@ -54,7 +59,7 @@ class Secretive:
         """Run a module for the two tables, and keep what it returned."""
         pair = self.pair
         both = {"source": pair.source, "target": pair.target, "journal": pair.journal}
-        given = both | {"_ansible_diff": True, "_ansible_verbosity": 4} | options
+        given = both | {"_ansible_diff": True, "_ansible_verbosity": 4} | REPEATED | options
         result = called(self.emulator, main, {name: each for name, each in given.items() if each is not None})
         self.returned.append(result)
         return result
