@@ -90,8 +90,7 @@ def _gate(migration: Migration, direction: Direction) -> Statement:
 
 
 def _writing(migration: Migration, destination: Side) -> Statement:
-    actions = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem"]
-    return _grant("WriteTheDestination", actions, migration.table_arn(destination))
+    return _grant("WriteTheDestination", ["dynamodb:BatchWriteItem"], migration.table_arn(destination))
 
 
 def _keys(migration: Migration, sides: list[Side]) -> Iterator[Statement]:

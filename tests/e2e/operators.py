@@ -61,7 +61,7 @@ class Session(Caller):
 
     def may(self, documents: Iterable[Document]) -> None:
         """Allow this, and nothing else from now on."""
-        _let_role(self._iam, self.role_arn.rpartition("/")[2], documents)
+        let_role(self._iam, self.role_arn.rpartition("/")[2], documents)
 
 
 def session_of(emulator: Emulator, role: str, documents: Iterable[Document]) -> Session:
@@ -69,7 +69,7 @@ def session_of(emulator: Emulator, role: str, documents: Iterable[Document]) -> 
     iam = emulator.client("iam")
     trusting = json.dumps(_trust(ACCOUNT))
     arn = iam.create_role(RoleName=role, Path="/operators/", AssumeRolePolicyDocument=trusting)["Role"]["Arn"]
-    _let_role(iam, role, documents)
+    let_role(iam, role, documents)
     answer = emulator.client("sts").assume_role(RoleArn=arn, RoleSessionName="session")["Credentials"]
     return Session(
         emulator,
@@ -100,7 +100,7 @@ class RoleElsewhere:
 
     def may(self, documents: Iterable[Document]) -> None:
         """Allow this, and nothing else from now on."""
-        _let_role(self._iam, self._name, documents)
+        let_role(self._iam, self._name, documents)
 
     def trusts(self, document: Document) -> None:
         """Let it be taken on as this says, and no other way."""
@@ -113,7 +113,8 @@ def _trust(account: str) -> Document:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def _let_role(iam: Any, role: str, documents: Iterable[Document]) -> None:
+def let_role(iam: Any, role: str, documents: Iterable[Document]) -> None:
+    """Allow a role this, and nothing else from now on."""
     for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         iam.delete_role_policy(RoleName=role, PolicyName=name)
     for number, document in enumerate(documents):
