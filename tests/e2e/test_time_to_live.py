@@ -158,7 +158,7 @@ def test_steady_deletions_are_no_writers(crossing: Crossing) -> None:
     pair.emulator.configure(ttl_sweep_seconds=0.01)
     began = time.time() + 3
     with ThreadPoolExecutor(8) as pool:
-        for number in range(600):
+        for number in range(1200):
             expires = {"N": f"{began + number / 20:.2f}"}
             pool.submit(crossing.put, pair.source, f"key-{number}", "short", expires=expires)
     result = crossing.cross(fence=False, fence_timeout=20)
