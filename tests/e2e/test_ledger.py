@@ -139,12 +139,15 @@ def deleted(dynamodb: Any, table: str) -> Any:
 
 def test_notices_a_loss_while_it_runs(application: Application, dynamodb: Any, name: str) -> None:
     application.wait_for_writes(200)
-    lost = wait_until(lambda: deleted(dynamodb, name))
-    # Its turn comes.
-    wait_until(lambda: text(lost) in scanned(dynamodb, name))
+    # A write that was under way may make good for one of them.
+    lost = {text(wait_until(lambda: deleted(dynamodb, name))) for _unused in range(5)}
+    # The turn of each comes.
+    for each in lost:
+        wait_until(lambda each=each: each in scanned(dynamodb, name))
     report = application.stop()
-    assert any(line.startswith(f"{text(lost)}: table {name} holds") for line in report.violations), report.violations
-    assert {line.partition(": ")[0] for line in report.violations} == {text(lost)}
+    noticed = {line.partition(f": table {name} holds")[0] for line in report.violations}
+    assert noticed, "no loss was noticed"
+    assert noticed <= lost, report.violations
 
 
 def test_moves_with_its_pointer(application: Application, emulator: Emulator, dynamodb: Any, name: str) -> None:
