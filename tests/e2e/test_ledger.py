@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -137,13 +138,17 @@ def deleted(dynamodb: Any, table: str) -> Any:
     return item
 
 
+def is_there(dynamodb: Any, table: str, key: str) -> bool:
+    return key in scanned(dynamodb, table)
+
+
 def test_notices_a_loss_while_it_runs(application: Application, dynamodb: Any, name: str) -> None:
     application.wait_for_writes(200)
     # A write that was under way may make good for one of them.
     lost = {text(wait_until(lambda: deleted(dynamodb, name))) for _unused in range(5)}
     # The turn of each comes.
     for each in lost:
-        wait_until(lambda each=each: each in scanned(dynamodb, name))
+        wait_until(partial(is_there, dynamodb, name, each))
     report = application.stop()
     noticed = {line.partition(f": table {name} holds")[0] for line in report.violations}
     assert noticed, "no loss was noticed"
