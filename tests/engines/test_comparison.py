@@ -97,6 +97,29 @@ def test_equal_tables_are_clean_and_cost_one_scan_each(dynamodb: Any, tables: tu
     assert all(0 < capacity < ITEMS for capacity in outcome.capacity)
 
 
+def test_weak_reads_cost_half(dynamodb: Any, tables: tuple[str, str]) -> None:
+    for table in tables:
+        fill(dynamodb, table, [item(number) for number in range(ITEMS)])
+    strong, weak = (Comparison(spec(dynamodb, tables, consistent=consistent)).run() for consistent in (True, False))
+    assert all(half < 0.6 * whole for half, whole in zip(weak.capacity, strong.capacity, strict=True))
+
+
+def test_scans_in_step_need_a_small_window_only(dynamodb: Any, tables: tuple[str, str]) -> None:
+    for table in tables:
+        fill(dynamodb, table, [item(number) for number in range(ITEMS)])
+    outcome = Comparison(spec(dynamodb, tables, window=110, total_segments=1), in_order).run()
+    assert (outcome.reread, outcome.items) == (0, (ITEMS, ITEMS))
+
+
+@pytest.mark.parametrize("filled", [0, 1])
+def test_a_table_goes_on_for_pages_when_the_other_has_ended(
+    dynamodb: Any, tables: tuple[str, str], filled: int
+) -> None:
+    fill(dynamodb, tables[filled], [item(number) for number in range(ITEMS)])
+    differences = found(Comparison(spec(dynamodb, tables, total_segments=1), in_order).run())
+    assert len(differences["extra" if filled else "missing"]) == ITEMS
+
+
 def test_empty_tables_are_equal(dynamodb: Any, tables: tuple[str, str]) -> None:
     outcome = Comparison(spec(dynamodb, tables)).run()
     assert outcome.items == (0, 0)
