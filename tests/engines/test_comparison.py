@@ -18,6 +18,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils import comparison
 from ansible_collections.sealift.dynamodb.plugins.module_utils.batch_get import BATCH_KEYS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm
 from ansible_collections.sealift.dynamodb.plugins.module_utils.comparison import Comparison, Outcome, Scan, Spec
+from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import Expiry
 from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import Page, pages
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from tests.engines.conftest import on_both
@@ -118,6 +119,14 @@ def test_a_table_goes_on_for_pages_when_the_other_has_ended(
     fill(dynamodb, tables[filled], [item(number) for number in range(ITEMS)])
     differences = found(Comparison(spec(dynamodb, tables, total_segments=1), in_order).run())
     assert len(differences["extra" if filled else "missing"]) == ITEMS
+
+
+def test_what_has_expired_counts_as_absent(dynamodb: Any, tables: tuple[str, str]) -> None:
+    fill(dynamodb, tables[0], [item(number) | {"until": {"N": "1700000000"}} for number in range(20)])
+    expiry = Expiry(frozenset({"until"}), now=lambda: 1_700_000_001.0)
+    outcome = Comparison(spec(dynamodb, tables, expiry=expiry)).run()
+    assert not outcome.differences
+    assert outcome.reread == 20
 
 
 def test_empty_tables_are_equal(dynamodb: Any, tables: tuple[str, str]) -> None:

@@ -188,6 +188,21 @@ def test_the_segments_are_as_many_as_asked_or_as_the_workers(dynamodb: Any, arme
     assert items_of(dynamodb, armed[1]) == items_of(dynamodb, armed[0])
 
 
+def test_what_must_stay_true_is_looked_at_again_and_again(
+    dynamodb: Any, armed: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seed_run, "_GUARD_SECONDS", 0.1)
+    looks = []
+
+    def now() -> float:
+        looks.append(time.time())
+        return looks[-1]
+
+    seed(dynamodb, armed, now=now, max_write_units=100)
+    # The seed's beginning and its end, and the looks of each second of 4 between them.
+    assert len(looks) >= 4
+
+
 @pytest.mark.parametrize(("limited", "limit", "request_units"), [("write", 100, 25), ("read", 10, 2)])
 def test_units_are_limited(dynamodb: Any, armed: tuple[str, str], limited: str, limit: int, request_units: int) -> None:
     began = time.monotonic()
