@@ -149,6 +149,8 @@ def test_the_scans_wait_while_too_many_doubts_are_open(
     dynamodb: Any, tables: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(comparison, "_MAX_OPEN_DOUBTS", 20)
+    monkeypatch.setattr(comparison, "MAX_THREADS", 1)
+    monkeypatch.setattr(comparison, "_POLL_SECONDS", 0.001)
     planted = plant(dynamodb, tables)
     assert found(Comparison(spec(dynamodb, tables, window=0), in_order).run()) == planted
 

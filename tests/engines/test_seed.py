@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils import estimate, seed_run
+from ansible_collections.sealift.dynamodb.plugins.module_utils import estimate, seed_run, seed_state
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import SEED_TERM, Lease
@@ -186,6 +186,14 @@ def test_the_segments_are_as_many_as_asked_or_as_the_workers(dynamodb: Any, arme
     assert seed(dynamodb, armed, total_segments=7)["segments"] == 7
     assert seed(dynamodb, armed, total_segments=None, workers=3, restart=True)["segments"] == 3
     assert items_of(dynamodb, armed[1]) == items_of(dynamodb, armed[0])
+
+
+def test_a_large_table_has_a_segment_for_so_many_bytes(
+    dynamodb: Any, armed: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = dynamodb.describe_table(TableName=armed[0])["Table"]["TableSizeBytes"]
+    monkeypatch.setattr(seed_state, "_LARGEST_SEGMENT", size // 7)
+    assert seed(dynamodb, armed, total_segments=None, workers=2)["segments"] == 7
 
 
 def test_what_must_stay_true_is_looked_at_again_and_again(
