@@ -109,7 +109,9 @@ def mutmut_was_stopped(log: TextIO) -> bool:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with DynamoDBLocal(shared=False) as engine:
         environment = os.environ | {"SEALIFT_DYNAMODB_LOCAL": engine.endpoint, "SEALIFT_PROPERTIES": "mutation"}
-        command = (sys.executable, "-m", "mutmut", "run", "--max-children", str(os.cpu_count() or 2))
+        # Tests wait for the engine, and for limits, as well as compute.
+        children = str(2 * (os.cpu_count() or 1))
+        command = (sys.executable, "-m", "mutmut", "run", "--max-children", children)
         with subprocess.Popen(command, cwd=TREE, env=environment, stdout=log, stderr=log) as mutmut:
             try:
                 failed = mutmut.wait(ENGINE_SECONDS)
