@@ -5,16 +5,8 @@
 
 import json
 from base64 import b64encode
-from typing import Any
 
-import pytest
-
-from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
-from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
-from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
-from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.writer import (
-    Writer,
     batches,
     delete_request,
     json_size,
@@ -69,17 +61,3 @@ def test_the_size_is_that_of_the_json_form() -> None:
     as_sent = put_request({"id": {"B": b64encode(b"\x00\xff" * 300).decode()}, "text": {"S": "\x01é"}})
 
     assert json_size(request) == len(json.dumps(as_sent)) + 1
-
-
-class Full:
-    """DynamoDB with a table that takes nothing."""
-
-    @staticmethod
-    def batch_write_item(**request: Any) -> dict[str, Any]:
-        return {"UnprocessedItems": request["RequestItems"]}
-
-
-def test_a_table_that_takes_nothing_for_long_is_named() -> None:
-    writer = Writer(Table("users", Full()), lambda: None, Rate(None), Backoff(limit=0))
-    with pytest.raises(SealiftError, match=r"^Table users throttles writes \(UnprocessedItems\)\."):
-        writer.write([SMALL], 1)
