@@ -15,6 +15,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.seed import run_s
 from tests.engines.tables import Item, create, enable_stream, fill
 
 JOURNAL = "journal-of-the-test"
+HOUR = 3600
 
 
 class Module:
@@ -69,3 +70,38 @@ def journal_of(client: Any, table: str) -> Journal:
 
 def seed(client: Any, tables: tuple[str, str], now: Callable[[], float] = time.time, **options: Any) -> dict[str, Any]:
     return run_seed(Module(client, *tables, **options), now)
+
+
+def item(number: int) -> Item:
+    return {
+        "id": {"B": b"\x00\xff%d" % (number % 40)},
+        "at": {"N": str(number)},
+        "text": {"S": f"\x01é😀 {number}"},
+        "empty": {"S": ""},
+        "nothing": {"B": b""},
+        "exact": {"N": "12345678901234567890123456789012345678"},
+        "tiny": {"N": "1E-130"},
+        "null": {"NULL": True},
+        "deep": {
+            "M": {"list": {"L": [{"M": {"bytes": {"B": b"\x00\x01"}, "no": {"BOOL": False}}}, {"L": []}, {"M": {}}]}}
+        },
+        "strings": {"SS": ["", "b", "a"]},
+        "numbers": {"NS": ["1", "-2.5"]},
+        "binaries": {"BS": [b"", b"\x80"]},
+    }
+
+
+def items_of(client: Any, table: str) -> dict[tuple[Any, ...], Item]:
+    """Return all items by key, with sets in order: an engine may return them in any."""
+    found: dict[tuple[Any, ...], Item] = {}
+    for page in client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+        for each in page["Items"]:
+            for value in each.values():
+                for kind in value.keys() & {"SS", "NS", "BS"}:
+                    value[kind].sort()
+            found[each["id"]["B"], each["at"]["N"]] = each
+    return found
+
+
+def arm(dynamodb: Any, name: str) -> tuple[str, str]:
+    return armed(dynamodb, name, "id:B at:N", [item(number) for number in range(400)])

@@ -145,6 +145,20 @@ def test_a_compare_ends_at_its_limit_of_differences(
     assert 100 <= len(found(outcome)["missing"]) <= 200
 
 
+def test_a_compare_that_ends_early_leaves_no_scan_waiting(
+    dynamodb: Any, tables: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("MAX_DIFFERENCES", 40), ("_MAX_OPEN_DOUBTS", 20), ("MAX_THREADS", 1)):
+        monkeypatch.setattr(comparison, name, value)
+    fill(dynamodb, tables[0], [item(number) for number in range(ITEMS)])
+
+    def at_once(*arguments: Any, **options: Any) -> Iterator[Page]:
+        """Far more pages than can be handed over."""
+        yield from list(pages(*arguments, **options, limit=10))
+
+    assert not Comparison(spec(dynamodb, tables, window=0, total_segments=1), at_once).run().complete
+
+
 def test_the_scans_wait_while_too_many_doubts_are_open(
     dynamodb: Any, tables: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

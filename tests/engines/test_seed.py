@@ -5,27 +5,21 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils import estimate, seed_run, seed_state
+from ansible_collections.sealift.dynamodb.plugins.module_utils import estimate, seed_run
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import SEED_TERM, Lease
-from ansible_collections.sealift.dynamodb.plugins.module_utils.seed import run_seed
 from tests.emulator import Emulator
-from tests.engines import seeding
 from tests.engines.conftest import on_both
-from tests.engines.seeding import JOURNAL, Module, arn_of, journal_of, seed
-from tests.engines.tables import Item, create, fill
-
-HOUR = 3600
+from tests.engines.seeding import HOUR, JOURNAL, arm, arn_of, item, items_of, journal_of, seed
+from tests.engines.tables import create, fill
 
 
 class Meddler:
@@ -52,44 +46,9 @@ class Meddler:
         return counted
 
 
-def item(number: int) -> Item:
-    return {
-        "id": {"B": b"\x00\xff%d" % (number % 40)},
-        "at": {"N": str(number)},
-        "text": {"S": f"\x01é😀 {number}"},
-        "empty": {"S": ""},
-        "nothing": {"B": b""},
-        "exact": {"N": "12345678901234567890123456789012345678"},
-        "tiny": {"N": "1E-130"},
-        "null": {"NULL": True},
-        "deep": {
-            "M": {"list": {"L": [{"M": {"bytes": {"B": b"\x00\x01"}, "no": {"BOOL": False}}}, {"L": []}, {"M": {}}]}}
-        },
-        "strings": {"SS": ["", "b", "a"]},
-        "numbers": {"NS": ["1", "-2.5"]},
-        "binaries": {"BS": [b"", b"\x80"]},
-    }
-
-
-def items_of(client: Any, table: str) -> dict[tuple[Any, ...], Item]:
-    """Return all items by key, with sets in order: an engine may return them in any."""
-    found: dict[tuple[Any, ...], Item] = {}
-    for page in client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
-        for each in page["Items"]:
-            for value in each.values():
-                for kind in value.keys() & {"SS", "NS", "BS"}:
-                    value[kind].sort()
-            found[each["id"]["B"], each["at"]["N"]] = each
-    return found
-
-
 @pytest.fixture
 def armed(dynamodb: Any, name: str) -> tuple[str, str]:
     return arm(dynamodb, name)
-
-
-def arm(dynamodb: Any, name: str) -> tuple[str, str]:
-    return seeding.armed(dynamodb, name, "id:B at:N", [item(number) for number in range(400)])
 
 
 @on_both
@@ -164,72 +123,6 @@ def test_a_seed_that_begins_again_removes_what_the_source_has_lost(dynamodb: Any
     assert (done["items_written"], done["runs"]) == (399, 1)
     entry = journal_of(dynamodb, armed[0]).get("stage#seed") or {}
     assert (entry["state"], entry["sweep"], entry["complete_at"]) == ("complete", False, now)
-
-
-def test_who_watches_is_told_how_far_it_is(dynamodb: Any, armed: tuple[str, str], tmp_path: Path) -> None:
-    status_path, now = tmp_path / "status", time.time()
-    done = seed(dynamodb, armed, status_path=str(status_path), now=lambda: now)
-    status = json.loads(status_path.read_text())
-    assert status.pop("items_a_second") >= 0
-    assert status == {
-        "items": 400,
-        "expected_items": dynamodb.describe_table(TableName=armed[0])["Table"]["ItemCount"],
-        "segments": 4,
-        "segments_done": 4,
-        "read_units": done["consumed"]["read"],
-        "write_units": 400,
-        "deadline": now + 23 * HOUR,
-    }
-
-
-def test_the_segments_are_as_many_as_asked_or_as_the_workers(dynamodb: Any, armed: tuple[str, str]) -> None:
-    assert seed(dynamodb, armed, total_segments=7)["segments"] == 7
-    assert seed(dynamodb, armed, total_segments=None, workers=3, restart=True)["segments"] == 3
-    assert items_of(dynamodb, armed[1]) == items_of(dynamodb, armed[0])
-
-
-def test_a_large_table_has_a_segment_for_so_many_bytes(
-    dynamodb: Any, armed: tuple[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    size = dynamodb.describe_table(TableName=armed[0])["Table"]["TableSizeBytes"]
-    monkeypatch.setattr(seed_state, "_LARGEST_SEGMENT", size // 7)
-    assert seed(dynamodb, armed, total_segments=None, workers=2)["segments"] == 7
-
-
-def test_what_must_stay_true_is_looked_at_again_and_again(
-    dynamodb: Any, armed: tuple[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(seed_run, "_GUARD_SECONDS", 0.1)
-    looks = []
-
-    def now() -> float:
-        looks.append(time.time())
-        return looks[-1]
-
-    seed(dynamodb, armed, now=now, max_write_units=100)
-    # The seed's beginning and its end, and the looks of each second of 4 between them.
-    assert len(looks) >= 4
-
-
-@pytest.mark.parametrize(("limited", "limit", "request_units"), [("write", 100, 25), ("read", 10, 2)])
-def test_units_are_limited(dynamodb: Any, armed: tuple[str, str], limited: str, limit: int, request_units: int) -> None:
-    began = time.monotonic()
-    limits: dict[str, Any] = {f"max_{limited}_units": limit}
-    done = seed(dynamodb, armed, page_items=10, **limits)
-    # A second's units at once, a request of each of the four workers on top, and then as much as flows in.
-    least = (done["consumed"][limited] - limit - 4 * request_units) / limit
-    assert least > 1
-    assert least <= done["seconds"] <= time.monotonic() - began + 0.1
-
-
-def test_a_request_ends_within_the_lease_and_no_worker_waits_for_a_connection(
-    dynamodb: Any, armed: tuple[str, str]
-) -> None:
-    module = Module(dynamodb, *armed, workers=7)
-    run_seed(module)
-    copying = [config for config in module.configs if config.get("max_pool_connections", 0) > 7]
-    assert len(copying) == 2
-    assert all(config.items() >= SEED_TERM.request.items() for config in copying)
 
 
 def test_an_item_that_the_target_refuses_is_not_skipped(dynamodb: Any, armed: tuple[str, str], name: str) -> None:
