@@ -90,6 +90,13 @@ coverage: venv ## Run every check and test, and show which code they have not ru
 mutation: venv ## Change the code in small ways; the tests must notice (not a part of `make test`)
 	@$(BIN)/python -m tests.tools.mutation
 
+.PHONY: bench simulate
+ROUNDS ?= 3
+bench: venv ## Measure seed, compare and replicator beside other tools, on DynamoDB Local (needs wrk; an hour)
+	@$(BIN)/python -m benchmarks --rounds $(ROUNDS) $(ARGS)
+simulate: venv ## Seeds of tables that fit on no desk, simulated with the collection's own paces
+	@$(BIN)/python -m benchmarks.simulate $(ARGS)
+
 .PHONY: lock
 lock: ## Resolve requirements/direct.txt anew for both ends of the range
 	@$(PYTHON) -m tests.tools.lock

@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +34,8 @@ _LAUNCHER = Path(__file__).with_name("LoopbackDynamoDBLocal.java")
 _START_SECONDS = 90.0
 _STOP_SECONDS = 5.0
 _JAVA_MAJOR = 17
+# Quick to start on a machine that is shared; the answers are the same.
+_QUICK = ("-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 class DynamoDBLocalMissingError(Exception):
@@ -54,11 +56,13 @@ class DynamoDBLocal(Tables):
     """One engine on a free port of 127.0.0.1, in memory. A context manager; ends with this process in any case.
 
     :param shared: whether all access keys see the same tables, or each its own.
+    :param options: Java's.
     """
 
-    def __init__(self, *, region: str = REGION, shared: bool = True) -> None:
+    def __init__(self, *, region: str = REGION, shared: bool = True, options: Sequence[str] = _QUICK) -> None:
         super().__init__(region)
         self._shared = shared
+        self._options = options
         self._process: subprocess.Popen[str] | None = None
         self._folder: Path | None = None
 
@@ -85,10 +89,7 @@ class DynamoDBLocal(Tables):
             self._process = subprocess.Popen(
                 [
                     java,
-                    "-Xmx768m",
-                    # Quick to start on a machine that is shared; its answers are the same.
-                    "-XX:+UseSerialGC",
-                    "-XX:TieredStopAtLevel=1",
+                    *self._options,
                     f"-Djava.library.path={engine / 'DynamoDBLocal_lib'}",
                     f"-Djava.io.tmpdir={self._folder}",
                     "-cp",
