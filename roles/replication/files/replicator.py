@@ -20,6 +20,8 @@ import random
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
@@ -38,6 +40,8 @@ Identity = tuple[tuple[str, str, Any], ...]
 READ_LIMIT = 100
 WRITE_LIMIT = 25
 REQUEST_BYTES = 16_000_000
+# Requests to the target at a time. All keys of an invocation differ, so that their order does not matter.
+WRITERS = 4
 
 # Entries of the gate that are older belong to invocations that Lambda has ended long ago.
 LONGEST_INVOCATION = 900
@@ -178,6 +182,12 @@ class Backoff:
         self._reserve = min(reserve, self._remaining() / 2)
         self._ceiling = FIRST_PAUSE
 
+    def another(self) -> Backoff:
+        """Return one for another thread, with the same reserve."""
+        twin = copy(self)
+        twin._ceiling = FIRST_PAUSE
+        return twin
+
     def _remaining(self) -> float:
         return self._context.get_remaining_time_in_millis() / 1000
 
@@ -230,20 +240,42 @@ class Replication:
         self._source = source
         self._target = target
         self._backoff = backoff
+        self._abandoned = False
         self.pending = {change.identity: change for change in changes}
         self.error: str | None = None
 
     def run(self) -> int | None:
-        """Apply all that can be; return the place of the first record that is not: of any pending key, its first."""
+        """Apply all that can be; return the place of the first record that is not: of any pending key, its first.
+
+        No request is under way any more when it returns: the gate may be left.
+        """
         changes = list(self.pending.values())
-        try:
-            for start in range(0, len(changes), READ_LIMIT):
-                for batch in batches(self._resolve(changes[start : start + READ_LIMIT])):
-                    self._backoff.require(0, self.error or "OutOfTime")
-                    self._write(batch)
-        except AbandonedError as error:
-            self.error = str(error)
+        writes: list[Future[None]] = []
+        with ThreadPoolExecutor(WRITERS) as pool:
+            try:
+                for start in range(0, len(changes), READ_LIMIT):
+                    resolved = self._resolve(changes[start : start + READ_LIMIT])
+                    writes.extend(pool.submit(self._try, batch) for batch in batches(resolved))
+            except AbandonedError as error:
+                self._abandon(error)
+        for write in writes:
+            write.result()
         return min((change.first for change in self.pending.values()), default=None)
+
+    def _try(self, batch: Sequence[Change]) -> None:
+        """Write a batch, unless another one has shown that it would be in vain."""
+        if self._abandoned:
+            return
+        try:
+            backoff = self._backoff.another()
+            backoff.require(0, self.error or "OutOfTime")
+            self._write(batch, backoff)
+        except AbandonedError as error:
+            self._abandon(error)
+
+    def _abandon(self, error: AbandonedError) -> None:
+        self.error = str(error)
+        self._abandoned = True
 
     def _resolve(self, changes: Sequence[Change]) -> list[Change]:
         """Fill in the items that the stream did not bring: what the source holds, read strongly."""
@@ -260,27 +292,27 @@ class Replication:
                 self._backoff.pause("UnprocessedKeys", progress=bool(found))
         return [replace(change, item=items.get(change.identity)) if change.must_read else change for change in changes]
 
-    def _write(self, batch: Sequence[Change]) -> None:
+    def _write(self, batch: Sequence[Change], backoff: Backoff) -> None:
         """Write the changes; a request that is refused is halved, down to the item that is."""
         table = os.environ["TARGET_TABLE"]
         left = list(batch)
         try:
             while left:
                 request = {table: [change.request for change in left]}
-                response = call(self._target.batch_write_item, self._backoff, RequestItems=request)
+                response = call(self._target.batch_write_item, backoff, RequestItems=request)
                 unprocessed = response["UnprocessedItems"].get(table, [])
                 again = {identify(written(write), left[0].keys) for write in unprocessed}
                 for change in left:
                     if change.identity not in again:
                         del self.pending[change.identity]
                 if again:
-                    self._backoff.pause("UnprocessedItems", progress=len(again) < len(left))
+                    backoff.pause("UnprocessedItems", progress=len(again) < len(left))
                 left = [change for change in left if change.identity in again]
         except RefusedError as error:
             self.error = str(error)
             middle = len(left) // 2
             for half in (left[:middle], left[middle:]) if middle else ():
-                self._write(half)
+                self._write(half, backoff)
 
 
 def written(write: Mapping[str, Any]) -> Item:
