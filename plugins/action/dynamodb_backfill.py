@@ -37,8 +37,9 @@ class ActionModule(ActionBase):
         """Run the module."""
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        if self._task.check_mode:
-            return self._execute_module(task_vars=task_vars)
+        predicted = self._predict(task_vars)
+        if self._task.check_mode or predicted.get("failed") or not predicted["changed"]:
+            return predicted
         directory = self._make_tmp_path()
         status_path = self._connection._shell.join_path(directory, "status.json")
         job = self._start(status_path, task_vars)
@@ -51,6 +52,12 @@ class ActionModule(ActionBase):
             return self._follow(job["ansible_job_id"], status_path, task_vars)
         finally:
             self._job_status(job["ansible_job_id"], task_vars, mode="cleanup")
+
+    def _predict(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Run the module in check mode: where nothing is to be done, no background job has to be waited for."""
+        task = self._task.copy()
+        task.check_mode = True
+        return self._act("normal", task, task_vars)
 
     def _start(self, status_path: str, task_vars: dict[str, Any]) -> dict[str, Any]:
         task = self._task.copy()

@@ -8,11 +8,23 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from functools import cache, lru_cache
 from typing import Any
+
+try:
+    import botocore.session
+except ImportError:
+    # AnsibleAWSModule reports the missing library before any of this is used.
+    pass
+else:
+    # amazon.aws makes a session for each client, and each would read botocore's files anew: most of a client's time.
+    botocore.session.create_loader = cache(botocore.session.create_loader)
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
@@ -30,13 +42,32 @@ _NAMING = {"table": "table", "source": "table", "target": "target_table", "journ
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 _NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 _SHOWN_CHARACTERS = 60
+_CLIENTS = 64
 
 TRANSPORT = {"connect_timeout": 5, "read_timeout": 20, "retries": {"mode": "standard", "total_max_attempts": 6}}
 
 
-def client(module: AnsibleAWSModule, service: str, **config: Any) -> Client:
-    """Return a boto3 client for service; config overrides settings of botocore.config.Config."""
-    return module.client(service, aws_config=TRANSPORT | config)
+def client(
+    module: AnsibleAWSModule, service: str, region: str | None = None, *, shared: bool = True, **config: Any
+) -> Client:
+    """Return a boto3 client for a service, always the same one, since to make one takes a while.
+
+    :param region: another one than the module's.
+    :param shared: False for a client, and so connections, of the caller's own.
+    :param config: overrides settings of botocore.config.Config.
+    """
+    make = _client if shared else _client.__wrapped__
+    return make(module, service, region, json.dumps(TRANSPORT | config, sort_keys=True))
+
+
+@lru_cache(_CLIENTS)
+def _client(module: AnsibleAWSModule, service: str, region: str | None, config: str) -> Client:
+    where = {"region": region} if region else {}
+    return module.client(service, aws_config=json.loads(config), **where)
+
+
+# Two processes must not talk through one connection.
+os.register_at_fork(after_in_child=_client.cache_clear)
 
 
 def identity(module: AnsibleAWSModule) -> tuple[str, str]:
@@ -66,7 +97,7 @@ def run_module(module: AnsibleAWSModule, use_case: Callable[[AnsibleAWSModule], 
     module.exit_json(**result)
 
 
-def refuse_out_of_range(params: dict[str, Any], ranges: dict[str, tuple[int, int | None]]) -> None:
+def refuse_out_of_range(params: dict[str, Any], ranges: Mapping[str, tuple[int, int | None]]) -> None:
     """Refuse a number of the user's that is below its least or above its greatest value (None: no limit)."""
     for option, (least, greatest) in ranges.items():
         value = params[option]

@@ -126,12 +126,12 @@ class KeyForm:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._names = tuple(names)
+        self.names = tuple(names)
 
     def encode(self, item: Item) -> bytes:
         """Return the form of the key of an item."""
         form = bytearray()
-        for name in self._names:
+        for name in self.names:
             _write(item[name], form)
         return bytes(form)
 
@@ -139,7 +139,7 @@ class KeyForm:
         """Return the key that encode was given, its numbers in their canonical text."""
         key: Item = {}
         position = 0
-        for name in self._names:
+        for name in self.names:
             kind = chr(form[position])
             start = position + 1 + _LENGTH_BYTES
             position = start + int.from_bytes(form[position + 1 : start])

@@ -67,6 +67,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.repair_lease impo
     repairing,
     repairs_begun,
 )
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_speed import units_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import ShardWalk
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
@@ -92,7 +93,6 @@ _RANGES = {
     "total_segments": (1, 1_000_000),
     "window": (0, None),
     "max_lag": (0, None),
-    "max_read_units": (1, None),
     "wait_timeout": (1, None),
 }
 # How far replication may be behind for a comparison to count, and how long an invocation can take at most.
@@ -220,7 +220,7 @@ class Verify:
             total_segments=self._params["total_segments"] or segments_for(pair.source, pair.target),
             window=self._params["window"],
             max_lag=self._params["max_lag"],
-            max_read_units=self._params["max_read_units"],
+            max_read_units=units_of("max_read_units", self._params["max_read_units"]),
             consistent=self._params["consistent_read"],
             expiry=expiry_of(self._ends, [expiring]),
         )

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.batch_get import BATCH_KEYS
-from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm, item_hash
+from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm
 from ansible_collections.sealift.dynamodb.plugins.module_utils.doubts import Difference, Doubts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import NO_EXPIRY, Expiry
-from ansible_collections.sealift.dynamodb.plugins.module_utils.images import ImageReader
+from ansible_collections.sealift.dynamodb.plugins.module_utils.images import ImageReader, ScanImages
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import Page, pages
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
@@ -94,6 +94,9 @@ class Comparison:
         self._spec = spec
         self._scan = scan
         self._key_form = KeyForm(spec.key)
+        self._images = ScanImages(self._key_form)
+        # By segment, of each side; a segment's own thread counts.
+        self._items = [[0, 0] for _unused in range(spec.total_segments)]
         self._stop = threading.Event()
         self._rates = tuple(Rate(spec.max_read_units, sleep=self._sleep) for _side in Side)
         self._doubtful: queue.Queue[list[bytes]] = queue.Queue(maxsize=2 * MAX_THREADS)
@@ -110,20 +113,21 @@ class Comparison:
                 self._stop.set()
                 for join in joins:
                     join.cancel()
-        counts = [join.result() for join in joins if not join.cancelled()]
         return Outcome(
-            items=(sum(count[Side.SOURCE] for count in counts), sum(count[Side.TARGET] for count in counts)),
+            items=(self._scanned(Side.SOURCE), self._scanned(Side.TARGET)),
             reread=self._doubts.begun,
             differences=self._doubts.differences,
             complete=complete,
             capacity=(self._rates[Side.SOURCE].consumed, self._rates[Side.TARGET].consumed),
         )
 
-    def _join(self, segment: int) -> tuple[int, int]:
-        """Scan one segment of both tables in step, and return the number of items of each."""
+    def _scanned(self, side: Side) -> int:
+        return sum(items[side] for items in self._items)
+
+    def _join(self, segment: int) -> None:
+        """Scan one segment of both tables in step."""
         window = Window(self._spec.window)
         scans = {side: self._pages(side, segment) for side in Side}
-        items = [0, 0]
         try:
             while scans and not self._stop.is_set():
                 side = window.next_side() if len(scans) == len(Side) else next(iter(scans))
@@ -131,21 +135,21 @@ class Comparison:
                 if page is None:
                     del scans[side]
                     continue
-                for item in page.items:
-                    window.add(side, self._key_form.encode(item), item_hash(item))
-                items[side] += len(page.items)
+                for key, image in page.items:
+                    window.add(side, key, image)
+                self._items[segment][side] += len(page.items)
                 self._pass_on(window.take_doubtful())
             window.close()
             self._pass_on(window.take_doubtful())
         except _StoppedError:
             pass
-        return items[Side.SOURCE], items[Side.TARGET]
 
     def _pages(self, side: Side, segment: int) -> Iterator[Page]:
         return self._scan(
             self._spec.tables[side],
             segment,
             self._spec.total_segments,
+            form=self._images,
             consistent=self._spec.consistent,
             rate=self._rates[side],
             backoff=Backoff(sleep=self._sleep),
@@ -162,7 +166,7 @@ class Comparison:
                 continue
             return
 
-    def _end_doubts(self, joins: list[Future[tuple[int, int]]]) -> bool:
+    def _end_doubts(self, joins: list[Future[None]]) -> bool:
         """Read the doubtful again until all scans and all doubts have ended; return False if there are too many."""
         while True:
             ended = [join for join in joins if join.done()]
@@ -176,6 +180,7 @@ class Comparison:
                 return True
             if wait == 0:
                 self._doubts.round()
+                self._images.judge(self._doubts.groundless, self._scanned(Side.SOURCE))
             else:
                 time.sleep(min(_POLL_SECONDS, wait or _POLL_SECONDS))
 

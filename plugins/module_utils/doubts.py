@@ -119,6 +119,8 @@ class Doubts:
         self._due: list[tuple[float, bytes]] = []
         self.differences: dict[bytes, Difference] = {}
         self.begun = 0
+        # Doubts in which the first look showed both sides to be equal.
+        self.groundless = 0
 
     def __len__(self) -> int:
         return len(self._open)
@@ -173,6 +175,7 @@ class Doubts:
     def _judge(self, doubt: _Doubt, read_at: float) -> None:
         if doubt.over:
             self.differences.pop(doubt.key, None)
+            self.groundless += doubt.rounds == 1
             self._end(doubt)
             return
         deadline = doubt.since + self._max_lag

@@ -16,6 +16,7 @@ from typing import Any
 try:
     from botocore.exceptions import (
         BotoCoreError,
+        ChecksumError,
         ClientError,
         ConnectionError,
         HTTPClientError,
@@ -25,7 +26,7 @@ try:
     )
 except ImportError:
     # AnsibleAWSModule reports the missing library before any of this is used.
-    BotoCoreError = ClientError = ConnectionError = HTTPClientError = Exception  # type: ignore[assignment,misc]
+    BotoCoreError = ChecksumError = ClientError = ConnectionError = HTTPClientError = Exception  # type: ignore[assignment,misc]
     NoCredentialsError = PartialCredentialsError = WaiterError = Exception  # type: ignore[assignment,misc]
 
 ACCESS_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedException"})
@@ -52,7 +53,17 @@ THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
-RETRYABLE = THROTTLED | {"InternalServerError", "InternalFailure", "ServiceUnavailable", "TransactionConflictException"}
+RETRYABLE = THROTTLED | {
+    "InternalFailure",
+    "InternalServerError",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServiceUnavailable",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+}
+# What stands between, a load balancer for example, answers without AWS's codes. botocore tries these again, too.
+RETRYABLE_STATUSES = frozenset({500, 502, 503, 504})
 
 _DENIED_ACTION = re.compile(r"not authorized to perform:? (?P<action>[\w:-]+)(?: on resource:? (?P<resource>\S+))?")
 
@@ -85,6 +96,11 @@ class SealiftError(Exception):
         self.retryable = retryable
 
     @property
+    def throttled(self) -> bool:
+        """Whether AWS refused it for now because too much was asked for."""
+        return self.code in THROTTLED
+
+    @property
     def missing(self) -> bool:
         """Whether AWS said that the thing asked for does not exist."""
         return "NotFound" in self.code or "NonExistent" in self.code or self.code == "NoSuchEntity"
@@ -100,8 +116,17 @@ def _said(error: Exception) -> str:
     return " ".join(str(response.get("Error", {}).get("Message", "")).split())
 
 
+def _status(error: Exception) -> int:
+    response: dict[str, Any] = getattr(error, "response", None) or {}
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
 def _retryable(error: Exception) -> bool:
-    return _code(error) in RETRYABLE or isinstance(error, (ConnectionError, HTTPClientError))
+    return (
+        _code(error) in RETRYABLE
+        or _status(error) in RETRYABLE_STATUSES
+        or isinstance(error, (ChecksumError, ConnectionError, HTTPClientError))
+    )
 
 
 def explain(error: Exception, doing: str) -> str:

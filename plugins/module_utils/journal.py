@@ -80,8 +80,10 @@ class Journal:
         with self._writing():
             self._dynamodb.put_item(TableName=self.table, Item=item)
 
-    def update(self, entry: str, values: Mapping[str, Any], expected: Mapping[str, Any] | None = None) -> None:
-        """Change some values of an entry in one step.
+    def update(
+        self, entry: str, values: Mapping[str, Any], expected: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Change some values of an entry in one step, and return all of them.
 
         :param expected: values that the entry must have; None stands for "has no such value".
         :raises LostRaceError: the entry had other values, and was not changed.
@@ -91,6 +93,7 @@ class Journal:
         arguments: dict[str, Any] = {
             "TableName": self.table,
             "Key": self._key(entry),
+            "ReturnValues": "ALL_NEW",
             "UpdateExpression": "SET " + ", ".join(f"{alias} = :{alias[1:]}" for alias in names),
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": {
@@ -101,13 +104,14 @@ class Journal:
             _expect(arguments, expected)
         try:
             with self._writing():
-                self._dynamodb.update_item(**arguments)
+                answer = self._dynamodb.update_item(**arguments)
         except SealiftError as error:
             if error.code == "ConditionalCheckFailedException":
                 raise LostRaceError(
                     f"The journal entry {entry} of {self.migration} was changed by another run."
                 ) from error
             raise
+        return from_item(answer["Attributes"])
 
     def delete(self, entry: str) -> None:
         """Delete an entry; deleting one that does not exist is no error."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_speed import units_problem
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
     BACKED_OUT,
     BACKING_OUT,
@@ -108,7 +109,15 @@ _CHECKS: dict[str, dict[str, Problem]] = {
         "ttl": _OPTIONAL_MAP,
     },
     "stage#replicate": {"applied_until": _moment},
-    "stage#seed": {"state": _TEXT, "began_at": _moment, "complete_at": _moment, "heartbeat": _NUMBER},
+    "stage#seed": {
+        "state": _TEXT,
+        "began_at": _moment,
+        "complete_at": _moment,
+        "heartbeat": _NUMBER,
+        "max_read_units": units_problem,
+        "max_write_units": units_problem,
+        "paused": _FLAG,
+    },
     "tail": {"direction": _one_of(*Direction), "positions": _MAP},
     "verify#": {"clean": _FLAG, "began_at": _moment, "finished_at": _moment},
 }

@@ -106,18 +106,22 @@ class Lease:
         """
         self._outlived(self._journal.get(self._entry) or {})
 
-    def renew_if_due(self, values: Mapping[str, Any]) -> None:
-        """Renew the lease, with values, once it is time to; a fault that passes before the lease ends is none."""
+    def renew_if_due(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Renew the lease, with values, once it is time to; a fault that passes before the lease ends is none.
+
+        :returns: the entry, where it was renewed.
+        """
         age = self._clock() - self._renewed_at
         if age < self._term.renew:
-            return
+            return None
         try:
-            self._write(dict(values) | {"heartbeat": self._heartbeat + 1}, {"owner": self._owner})
+            entry = self._write(dict(values) | {"heartbeat": self._heartbeat + 1}, {"owner": self._owner})
         except SealiftError as error:
             if not error.retryable or age >= self._term.lease:
                 raise
-        else:
-            self._heartbeat += 1
+            return None
+        self._heartbeat += 1
+        return entry
 
     def write(self, values: Mapping[str, Any]) -> None:
         """Write values under the lease, which that renews."""
@@ -128,18 +132,28 @@ class Lease:
         """End the lease, writing values in the same step."""
         self._write(dict(values) | {"owner": ""}, {"owner": self._owner})
 
+    @property
+    def writes_until(self) -> float:
+        """When the last request may be begun under this lease, by the monotonic clock."""
+        return self._renewed_at + self._term.write
+
     def allows_writing(self) -> bool:
         """Tell whether a request may still be begun under this lease."""
-        return self._clock() - self._renewed_at < self._term.write
+        return self._clock() < self.writes_until
 
-    def _write(self, values: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    def _write(self, values: Mapping[str, Any], expected: Mapping[str, Any]) -> dict[str, Any]:
         # The lease runs from before the request: its answer may have been long under way.
         began = self._clock()
         try:
-            self._journal.update(self._entry, values, expected)
+            entry = self._journal.update(self._entry, values, expected)
         except LostRaceError as error:
-            raise self._busy("another process") from error
+            entry = self._journal.get(self._entry) or {}
+            written = {"owner": self._owner, "heartbeat": self._heartbeat} | dict(values)
+            # It was written where the answer was lost, and the client has tried again.
+            if any(entry.get(name) != written[name] for name in ("owner", "heartbeat")):
+                raise self._busy("another process") from error
         self._renewed_at = began
+        return entry
 
     def _outlived(self, held: dict[str, Any]) -> dict[str, Any]:
         """Wait until the holder, if there is one, has ended or has not renewed for a whole lease; return the entry."""

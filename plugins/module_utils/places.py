@@ -11,6 +11,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
 from typing import Any
@@ -42,18 +43,19 @@ _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+")
 _SESSION_SECONDS = 3600
 
 
-def client_at(module: AnsibleAWSModule, side: Side, service: str, **config: Any) -> Client:
+def client_at(module: AnsibleAWSModule, side: Side, service: str, *, shared: bool = True, **config: Any) -> Client:
     """Return a boto3 client for a service in the account and the Region of one of the two tables.
 
     :param module: has the options of TARGET_OPTIONS, or neither of them.
+    :param shared: False for a client, and so connections, of the caller's own.
     :param config: overrides settings of botocore.config.Config.
     """
     region, role_arn = module.params.get("target_region"), module.params.get("target_role_arn")
     if side is Side.SOURCE or not (region or role_arn):
-        return client(module, service, **config)
+        return client(module, service, shared=shared, **config)
     _refuse_unknown_region(region)
     if not role_arn:
-        return module.client(service, region=region, aws_config=TRANSPORT | config)
+        return client(module, service, region, shared=shared, **config)
     own_region, endpoint, connection = get_aws_connection_info(module)
     settings: dict[str, Any] = TRANSPORT | config
     return _session(module, role_arn).client(
@@ -143,6 +145,10 @@ def _session(module: AnsibleAWSModule, role_arn: str) -> Any:
     session = botocore.session.Session()
     session.get_component("credential_provider").insert_before("env", _AssumedRole(module, role_arn))
     return boto3.session.Session(botocore_session=session)
+
+
+# Two processes must not talk through one connection.
+os.register_at_fork(after_in_child=_session.cache_clear)
 
 
 class _AssumedRole(CredentialProvider):

@@ -70,8 +70,6 @@ LATER = {"total_segments": {"type": "int"}, "catch_up_timeout": {"type": "int"},
 _RANGES = {
     "workers": (1, 256),
     "total_segments": (1, 1_000_000),
-    "max_write_units": (1, None),
-    "max_read_units": (1, None),
     "catch_up_timeout": (1, None),
     "max_lag": (0, None),
 }

@@ -8,6 +8,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import Key, 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import Names, crosses_accounts, replication_names
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at, refuse_same_table, table_arn_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.sampling import read_sample
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_speed import Speed, speed_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_split import split_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.setting_warm import WarmThroughput
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import Stream, stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import ENTRY as SWITCH_ENTRY
@@ -159,8 +162,10 @@ def read_facts(module: AnsibleAWSModule) -> Facts:
     carriage = read_carriage(module, source, key) if module.params["details"] else None
     wanted = carriage.wanted.spec if carriage and not target else spec_of(target or source, ())
     warm = (carriage.wanted.later.get(WARM_THROUGHPUT) if carriage else None) or {}
-    limits = limits_of(source, target, wanted, module.params["max_write_units"], module.params["max_read_units"], warm)
-    sample, sample_error = _sampled(module, source, wanted)
+    speed = speed_of(module.params)
+    limits = limits_of(source, target, wanted, speed.write, speed.read, warm)
+    split = split_of(source, min(limits.table, speed.write or math.inf), module.params)
+    sample, sample_error = _sampled(module, source, wanted, speed)
     write_rate, unknown = _written(module, source_name)
     return Facts(
         route=route,
@@ -185,8 +190,8 @@ def read_facts(module: AnsibleAWSModule) -> Facts:
         sample_error=sample_error,
         write_rate=write_rate,
         write_rate_unknown=unknown,
-        estimate=estimate_seed(source, wanted, limits, module.params["workers"], sample),
-        rough_estimate=estimate_seed(source, wanted, limits, module.params["workers"]),
+        estimate=estimate_seed(source, wanted, limits, split, sample),
+        rough_estimate=estimate_seed(source, wanted, limits, split),
         now=time.time(),
     )
 
@@ -225,7 +230,9 @@ def _keys(
     return {side: frozenset(key.arn for key in keys[side] if key.arn and not key.aws_managed) for side in Side}
 
 
-def _sampled(module: AnsibleAWSModule, source: Description, wanted: TableSpec) -> tuple[Sample | None, str]:
+def _sampled(
+    module: AnsibleAWSModule, source: Description, wanted: TableSpec, speed: Speed
+) -> tuple[Sample | None, str]:
     """Return a sample of the source's items, or why there is none; a plan does without it."""
     params = module.params
     if not params["details"]:
@@ -233,7 +240,7 @@ def _sampled(module: AnsibleAWSModule, source: Description, wanted: TableSpec) -
     if not params["sample"]:
         return None, "it is switched off (option sample)"
     try:
-        return read_sample(client_at(module, Side.SOURCE, "dynamodb"), source, wanted, params["max_read_units"]), ""
+        return read_sample(client_at(module, Side.SOURCE, "dynamodb"), source, wanted, speed.read), ""
     except SealiftError as error:
         return None, str(error)
 

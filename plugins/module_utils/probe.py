@@ -80,6 +80,7 @@ def probe_clients(module: AnsibleAWSModule, side: Side) -> Callable[[], Client]:
         module,
         side,
         "dynamodb",
+        shared=False,
         max_pool_connections=1,
         connect_timeout=2,
         read_timeout=2,

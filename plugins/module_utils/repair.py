@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
@@ -25,15 +26,15 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.doubts import Dif
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, handling_values
 from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import Expiry
 from ansible_collections.sealift.dynamodb.plugins.module_utils.images import ImageReader
+from ansible_collections.sealift.dynamodb.plugins.module_utils.json_items import text_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.writer import (
     BATCH_REQUESTS,
-    WriteRequest,
     batches,
-    delete_request,
-    put_request,
 )
+
+WriteRequest = dict[str, Any]
 
 _THREADS = 8
 # How long a key may differ after it was written until it is written again; replication itself takes a second or two.
@@ -127,7 +128,7 @@ class Repair:
             requests = list(self._requests(left))
             unprocessed: list[WriteRequest] = []
             error = SealiftError(f"Table {self._tables[1].name} throttles writes (UnprocessedItems).", retryable=True)
-            for batch in batches(requests, measure=True):
+            for batch in batches(requests, _weight):
                 try:
                     unprocessed += self._batch_write(batch)
                 except SealiftError as failure:
@@ -152,7 +153,7 @@ class Repair:
             item = items.get(key)
             if self._image(item) == images.get(key):
                 continue
-            yield put_request(item) if item else delete_request(self._form.decode(key))
+            yield {"PutRequest": {"Item": item}} if item else {"DeleteRequest": {"Key": self._form.decode(key)}}
 
     def _image(self, item: Item | None) -> bytes | None:
         return None if item is None or self._expiry.expired(item) else item_hash(item)
@@ -170,3 +171,7 @@ class Repair:
         return self._form.encode(
             request["PutRequest"]["Item"] if "PutRequest" in request else request["DeleteRequest"]["Key"]
         )
+
+
+def _weight(request: WriteRequest) -> int:
+    return len(text_of(request))

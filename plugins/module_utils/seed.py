@@ -32,14 +32,16 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_checks impor
     refuse_late,
     refuse_long_seed,
     refuse_running_replication,
+    write_units,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_run import SeedRun
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_speed import Speed, speed_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_split import Split, split_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import (
     COMPLETE,
     ENTRY,
     Action,
     decide,
-    segment_count,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
@@ -48,9 +50,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Tab
 _RANGES = {
     "total_segments": (1, 1_000_000),
     "workers": (1, 256),
+    "processes": (1, 64),
     "page_items": (1, 10_000),
-    "max_write_units": (1, None),
-    "max_read_units": (1, None),
 }
 
 
@@ -62,28 +63,34 @@ def run_seed(module: AnsibleAWSModule, now: Callable[[], float] = time.time) -> 
     source, target = module.params["source"], module.params["target"]
     refuse_same_table(module)
     refuse_out_of_range(module.params, _RANGES)
+    speed = speed_of(module.params)
     beside_source, at_target = (table_at(module, side) for side in (Side.SOURCE, Side.TARGET))
     dynamodb, description = beside_source.dynamodb, beside_source.get()
     journal = Journal(dynamodb, module.params["journal"], description["TableArn"])
     refuse_after_cutover(journal, source, target)
     entry = journal.get(ENTRY)
     if module.check_mode and not _prepared(module, dynamodb, description, at_target):
-        return _predicted(module, description, entry, now)
+        return _predicted(module, _split(module, description, at_target.find(), speed), description, entry, now)
     tables = read_tables(description, at_target)
     action = decide(source, entry, tables.identity, module.params["restart"])
     if action is Action.NOTHING:
         return _result(module, entry or {}, entry or {}, changed=False)
+    split = _split(module, description, tables.target, speed)
     refuse_running_replication(dynamodb, journal.table, tables)
     refuse_fenced_target(module, journal, tables)
     if action is Action.BEGIN:
         refuse_foreign_items(at_target, tables, entry)
-        refuse_long_seed(tables, module.params)
+        refuse_long_seed(tables, speed, split)
     else:
         refuse_late(source, Deadline((entry or {})["began_at"]), now())
     if module.check_mode:
-        return _predicted(module, description, entry, now)
-    after = SeedRun(module, journal, tables, action, entry or {}, now).run()
+        return _predicted(module, split, description, entry, now)
+    after = SeedRun(module, journal, tables, action, entry or {}, speed, split, now).run()
     return _result(module, entry or {}, after, changed=True)
+
+
+def _split(module: AnsibleAWSModule, source: Description, target: Description | None, speed: Speed) -> Split:
+    return split_of(source, write_units(source, target, speed), module.params)
 
 
 def _prepared(module: AnsibleAWSModule, dynamodb: Client, source: Description, target: Table) -> bool:
@@ -94,7 +101,11 @@ def _prepared(module: AnsibleAWSModule, dynamodb: Client, source: Description, t
 
 
 def _predicted(
-    module: AnsibleAWSModule, source: Description, entry: dict[str, Any] | None, now: Callable[[], float]
+    module: AnsibleAWSModule,
+    split: Split,
+    source: Description,
+    entry: dict[str, Any] | None,
+    now: Callable[[], float],
 ) -> dict[str, Any]:
     """Return what the run would, as far as it can be known: DescribeTable's counts are some hours old."""
     begins = entry is None or module.params["restart"]
@@ -105,9 +116,7 @@ def _predicted(
         "items_read": items,
         "items_written": items,
         "bytes": source.get("TableSizeBytes", 0),
-        "total_segments": segment_count(
-            source.get("TableSizeBytes", 0), module.params["workers"], module.params["total_segments"]
-        ),
+        "total_segments": split.segments if begins else (entry or {})["total_segments"],
     }
     return _result(module, entry or {}, after, changed=True)
 

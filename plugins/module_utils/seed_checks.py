@@ -8,7 +8,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,6 +27,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names, writing_role_arn
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import caller_at, client_at
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_speed import Speed
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_split import Split
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import RESTART, Identity
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import stream_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import (
@@ -146,14 +148,17 @@ def refuse_foreign_items(target: Table, tables: Tables, entry: dict[str, Any] | 
         )
 
 
-def refuse_long_seed(tables: Tables, params: Mapping[str, Any]) -> None:
-    """Refuse a seed that by estimate leaves too little time for the replay.
+def write_units(source: Description, target: Description | None, speed: Speed) -> float:
+    """Return how many units a second the target takes, or may be given; one that is yet to be made is as the source."""
+    limits = limits_of(source, target, spec_of(target or source, ()))
+    return min(limits.table, speed.write or math.inf)
 
-    :param params: max_write_units, max_read_units and workers.
-    """
+
+def refuse_long_seed(tables: Tables, speed: Speed, split: Split) -> None:
+    """Refuse a seed that by estimate leaves too little time for the replay."""
     spec = spec_of(tables.target, ())
-    limits = limits_of(tables.source, tables.target, spec, params["max_write_units"], params["max_read_units"])
-    estimate = estimate_seed(tables.source, spec, limits, params["workers"])
+    limits = limits_of(tables.source, tables.target, spec, speed.write, speed.read)
+    estimate = estimate_seed(tables.source, spec, limits, split)
     if not Deadline(0).may_begin(estimate.seconds):
         raise SealiftError(
             f"The seed of table {tables.source['TableName']} would take about {duration_text(estimate.seconds)}, and "

@@ -8,77 +8,44 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
-from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import Lease
-from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
-from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import Page, pages
-from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import (
-    Segment,
-    Totals,
-    advanced,
-    spread,
-    totals,
-)
-from ansible_collections.sealift.dynamodb.plugins.module_utils.sweep import absent_keys
-from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
-from ansible_collections.sealift.dynamodb.plugins.module_utils.writer import Writer, delete_request, put_request
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_lanes import Job, Lanes
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_processes import Processes
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_shared import Shared
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_speed import Speed
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import Segment, Totals, spread, totals
 
-CHECKPOINT_SECONDS = 5.0
 _TICK_SECONDS = 1.0
-
-
-class StoppedError(Exception):
-    """Ends a worker's work because the run has failed elsewhere."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is copied, and how fast.
-
-    :param source: with a client whose requests are shorter than the lease allows for, as target.
-    """
-
-    source: Table
-    target: Table
-    key_names: tuple[str, ...]
-    seed: str
-    total_segments: int
-    workers: int
-    page_items: int
-    max_read_units: int | None
-    max_write_units: int | None
 
 
 class Engine:
     """One run of a seed.
 
+    :param processes: how many there are to be.
     :param segments: all segments as the journal tells of them, by number.
-    :param watch: called about every second with the totals; may raise, to end the run.
+    :param watch: called about every second with the totals; returns the speed from then on; may raise, to end the run.
     """
 
     def __init__(
         self,
         job: Job,
-        journal: Journal,
         lease: Lease,
+        speed: Speed,
+        processes: int,
         segments: dict[int, Segment],
-        watch: Callable[[Totals], None],
+        watch: Callable[[Totals], Speed],
     ) -> None:
         self._job = job
-        self._journal = journal
         self._lease = lease
+        self._speed = speed
+        self._processes = processes
         self._segments = segments
         self._watch = watch
-        self._stop = threading.Event()
-        self._reads = Rate(job.max_read_units, sleep=self._sleep)
-        self._writes = Rate(job.max_write_units, sleep=self._sleep)
 
     @property
     def totals(self) -> Totals:
@@ -87,82 +54,46 @@ class Engine:
 
     def sweep(self) -> None:
         """Delete from the target every key that the source does not have, left over from an earlier seed."""
-        self._in_parallel(self._sweep_segment, list(range(self._job.workers)))
+        self._run(range(self._job.workers), sweeps=True)
 
     def copy(self) -> Totals:
         """Copy every segment that is not done yet; return only when every write is acknowledged."""
-        open_segments = [number for number, segment in self._segments.items() if not segment.done]
-        self._in_parallel(self._copy_segment, spread(open_segments))
+        self._run(spread(self._open()))
+        if self._open():
+            raise SealiftError(f"{len(self._open())} of {len(self._segments)} segments were left without an error.")
         return self.totals
 
-    def _in_parallel(self, work: Callable[[int], None], numbers: list[int]) -> None:
-        with ThreadPoolExecutor(self._job.workers, thread_name_prefix="segment") as pool:
-            futures = [pool.submit(work, number) for number in numbers]
-            try:
-                self._oversee(set(futures))
-            finally:
-                self._stop.set()
-                for future in futures:
-                    future.cancel()
-        self._stop.clear()
-        self._raise_first(futures)
+    def _open(self) -> list[int]:
+        return [number for number, segment in self._segments.items() if not segment.done]
 
-    def _oversee(self, waiting: set[Future[None]]) -> None:
-        while waiting:
-            done, waiting = wait(waiting, _TICK_SECONDS, FIRST_EXCEPTION)
-            if any(future.exception() for future in done):
-                return
-            self._watch(self.totals)
+    def _run(self, numbers: Sequence[int], sweeps: bool = False) -> None:
+        several = self._processes > 1
+        shared = Shared(numbers, self._speed.read, self._speed.write, several)
+        shared.allow_writing(self._lease.writes_until)
+        lanes = partial(Lanes, self._job, shared, dict(self._segments), sweeps=sweeps)
+        each = -(-self._job.workers // self._processes)
+        if several:
+            crew: Lanes | Processes = Processes(
+                shared, lambda report: lanes(report=report, count=each), self._done, self._processes
+            )
+        else:
+            crew = lanes(report=self._done, count=each)
+        with crew:
+            looked_at = time.monotonic()
+            while not crew.wait(_TICK_SECONDS):
+                if time.monotonic() - looked_at >= _TICK_SECONDS / 2:
+                    looked_at = time.monotonic()
+                    self._adjust(shared)
+        self._watch(self.totals)
 
-    @staticmethod
-    def _raise_first(futures: list[Future[None]]) -> None:
-        errors = [future.exception() for future in futures if not future.cancelled()]
-        causes = [error for error in errors if error and not isinstance(error, StoppedError)]
-        for error in causes or [error for error in errors if error]:
-            raise error
+    def _adjust(self, shared: Shared) -> None:
+        speed = self._watch(self.totals)
+        shared.allow_writing(self._lease.writes_until)
+        if speed != self._speed:
+            self._speed = speed
+            shared.reads.limit(speed.read)
+            shared.writes.limit(speed.write)
+            shared.pause(speed.paused)
 
-    def _copy_segment(self, number: int) -> None:
-        segment = self._segments[number]
-        writer = self._writer()
-        saved_at = time.monotonic()
-        for page in self._pages(self._job.source, number, self._job.total_segments, segment):
-            written = writer.write(map(put_request, page.items), page.size)
-            segment = advanced(segment, page.last_key, len(page.items), page.size, page.capacity, written)
-            self._segments[number] = segment
-            if segment.done or time.monotonic() - saved_at >= CHECKPOINT_SECONDS:
-                self._journal.put(segment.entry, asdict(segment) | {"seed": self._job.seed})
-                saved_at = time.monotonic()
-
-    def _sweep_segment(self, number: int) -> None:
-        writer = self._writer()
-        for page in self._pages(self._job.target, number, self._job.workers):
-            absent = absent_keys(self._job.source, self._job.key_names, page.items, self._reads, self._backoff())
-            writer.write(map(delete_request, absent), page.size)
-
-    def _pages(self, table: Table, number: int, count: int, segment: Segment | None = None) -> Iterator[Page]:
-        return pages(
-            table,
-            number,
-            count,
-            start_key=segment.position if segment else None,
-            limit=self._job.page_items,
-            rate=self._reads,
-            backoff=self._backoff(),
-        )
-
-    def _writer(self) -> Writer:
-        return Writer(self._job.target, self._may_write, self._writes, self._backoff())
-
-    def _backoff(self) -> Backoff:
-        return Backoff(sleep=self._sleep)
-
-    def _may_write(self) -> None:
-        """Wait while the lease does not allow writing: its renewal may only be late."""
-        while not self._lease.allows_writing():
-            self._sleep(_TICK_SECONDS / 4)
-        if self._stop.is_set():
-            raise StoppedError
-
-    def _sleep(self, seconds: float) -> None:
-        if self._stop.wait(seconds):
-            raise StoppedError
+    def _done(self, segment: Segment) -> None:
+        self._segments[segment.number] = segment

@@ -19,6 +19,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal
+from ansible_collections.sealift.dynamodb.plugins.module_utils.journal_entry import read_entry
 from ansible_collections.sealift.dynamodb.plugins.module_utils.lease import SEED_TERM, Lease
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import table_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.progress import Progress
@@ -29,18 +30,20 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_checks impor
     refuse_replaced,
     refuse_running_replication,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_engine import Engine, Job
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_engine import Engine
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_lanes import Job
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_speed import Speed, speed_of
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_split import Split
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import (
     COMPLETE,
     ENTRY,
     RUNNING,
     Action,
     Totals,
-    segment_count,
     segments_from,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
-from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import key_names
+from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table, key_names
 
 _GUARD_SECONDS = 10.0
 _REFUSED = (
@@ -48,13 +51,16 @@ _REFUSED = (
     "from the target the index that does not take it."
 )
 _KEPT = "What has been copied is kept: the same command goes on from there."
-_OWN_OF_THE_ENTRY = frozenset({"migration", "entry", "version", "updated_at", "owner", "heartbeat"})
+# By which anybody changes the speed of a seed that runs, and what names the entry.
+_CHANGEABLE = frozenset({"migration", "entry", "max_read_units", "max_write_units", "paused"})
+_OWN_OF_THE_ENTRY = _CHANGEABLE | {"version", "updated_at", "owner", "heartbeat"}
 
 
 class SeedRun:
     """One run of a seed.
 
     :param entry: the journal's entry; empty where no seed was ever begun.
+    :param speed: how fast it may go at first.
     :param now: seconds since the epoch.
     """
 
@@ -65,12 +71,16 @@ class SeedRun:
         tables: Tables,
         action: Action,
         entry: dict[str, Any],
+        speed: Speed,
+        split: Split,
         now: Callable[[], float],
     ) -> None:
         self._module = module
         self._journal = journal
         self._tables = tables
         self._now = now
+        self._speed = speed
+        self._split = split
         self._reading = {side: table_at(module, side) for side in Side}
         self._lease = Lease(journal, ENTRY, "seed", SEED_TERM)
         self._guarded_at = time.monotonic()
@@ -83,7 +93,7 @@ class SeedRun:
 
     def run(self) -> dict[str, Any]:
         """Copy, and return the journal's entry as it is in the end."""
-        self._lease.take(self._state)
+        self._lease.take(self._state | self._speed.values)
         engine = self._engine()
         try:
             # Somebody may have started it between this run's look at the gate and its taking the lease.
@@ -104,16 +114,12 @@ class SeedRun:
         return str(self._tables.source["TableName"])
 
     def _begun(self, entry: dict[str, Any]) -> dict[str, Any]:
-        workers = self._module.params["workers"]
-        count = segment_count(
-            self._tables.source.get("TableSizeBytes", 0), workers, self._module.params["total_segments"]
-        )
         # A target that an earlier seed has written to may hold keys that the source has no more.
         return {
             "state": RUNNING,
             "seed": uuid.uuid4().hex,
             "began_at": self._now(),
-            "total_segments": count,
+            "total_segments": self._split.segments,
             "sweep": bool(entry),
             "runs": 1,
             "seconds": 0.0,
@@ -125,27 +131,29 @@ class SeedRun:
         return kept | {"runs": entry["runs"] + 1}
 
     def _engine(self) -> Engine:
-        params = self._module.params
-        connections = {"max_pool_connections": params["workers"] + 2, **SEED_TERM.request}
-        source, target = (table_at(self._module, side, **connections) for side in (Side.SOURCE, Side.TARGET))
         job = Job(
-            source=source,
-            target=target,
+            connect=self._connect,
             key_names=key_names(self._tables.source),
             seed=self._state["seed"],
             total_segments=self._state["total_segments"],
-            workers=params["workers"],
-            page_items=params["page_items"],
-            max_read_units=params["max_read_units"],
-            max_write_units=params["max_write_units"],
+            workers=self._split.workers,
+            page_items=self._module.params["page_items"],
         )
-        journal = Journal(source.dynamodb, self._journal.table, self._journal.migration)
-        segments = segments_from(journal.entries("segment#"), job.seed, job.total_segments)
-        return Engine(job, journal, self._lease, segments, self._watch)
+        segments = segments_from(self._journal.entries("segment#"), job.seed, job.total_segments)
+        return Engine(job, self._lease, self._speed, self._split.processes, segments, self._watch)
 
-    def _watch(self, totals: Totals) -> None:
+    def _connect(self, connections: int) -> tuple[Table, Table, Journal]:
+        """Make the clients of one process, whose requests are shorter than the lease allows for."""
+        options = {"max_pool_connections": connections, **SEED_TERM.request}
+        source, target = (table_at(self._module, side, **options) for side in (Side.SOURCE, Side.TARGET))
+        return source, target, Journal(source.dynamodb, self._journal.table, self._journal.migration)
+
+    def _watch(self, totals: Totals) -> Speed:
         self._progress.report(totals, self._state["total_segments"])
-        self._lease.renew_if_due(self._counts(totals))
+        entry = self._lease.renew_if_due(self._counts(totals))
+        if entry:
+            changed = {name: value for name, value in entry.items() if name in _CHANGEABLE}
+            self._speed = speed_of(read_entry(changed, self._journal.table))
         if time.monotonic() - self._guarded_at >= _GUARD_SECONDS:
             self._guarded_at = time.monotonic()
             try:
@@ -153,6 +161,7 @@ class SeedRun:
             except SealiftError as error:
                 if not error.retryable:
                     raise
+        return self._speed
 
     def _guard(self) -> None:
         """Stop where going on is senseless: a table or the stream was replaced, or the deadline has passed."""

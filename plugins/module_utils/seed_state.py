@@ -152,6 +152,11 @@ def advanced(segment: Segment, position: Item | None, items: int, size: int, rea
 
 
 def spread(numbers: list[int]) -> list[int]:
-    """Return segments in an order in which neighbours, which lie in the same partition, are far apart."""
-    stride = max(1, round(len(numbers) ** 0.5))
-    return [number for start in range(stride) for number in numbers[start::stride]]
+    """Return segments in an order in which all that are copied at one time are far apart.
+
+    Neighbours lie in the same partition. Here any so many in a row are spread over the whole table about evenly: the
+    places are those of the van der Corput sequence.
+    """
+    bits = max(1, (len(numbers) - 1).bit_length())
+    places = (int(f"{number:0{bits}b}"[::-1], 2) for number in range(1 << bits))
+    return [numbers[place] for place in places if place < len(numbers)]

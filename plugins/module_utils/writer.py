@@ -8,16 +8,17 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.attribute_values import Item
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
-from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, handling_values
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.json_items import size_of, text_of, whole
+from ansible_collections.sealift.dynamodb.plugins.module_utils.pace import Pace
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
+from ansible_collections.sealift.dynamodb.plugins.module_utils.wire import Wire
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 BATCH_REQUESTS = 25
@@ -26,32 +27,33 @@ BATCH_BYTES = 16 * 1024 * 1024
 # Room for the request's own frame.
 _FRAME_BYTES = 64 * 1024
 
-# A request may escape a character in six bytes that the answer, in which the item came, wrote in two.
-_ESCAPING = 3
+# The text of one request of a batch.
+WriteRequest = str
+Request = TypeVar("Request")
 
-WriteRequest = dict[str, Any]
 
-
-def put_request(item: Item) -> WriteRequest:
-    """Return the request that puts an item."""
-    return {"PutRequest": {"Item": item}}
+def put_request(item: str) -> WriteRequest:
+    """Return the request that puts an item, given as its text."""
+    return f'{{"PutRequest":{{"Item":{item}}}}}'
 
 
 def delete_request(key: Item) -> WriteRequest:
     """Return the request that deletes a key."""
-    return {"DeleteRequest": {"Key": key}}
+    return f'{{"DeleteRequest":{{"Key":{text_of(key)}}}}}'
 
 
-def batches(requests: Iterable[WriteRequest], measure: bool, limit: int = BATCH_BYTES) -> Iterator[list[WriteRequest]]:
+def batches(
+    requests: Iterable[Request], weigh: Callable[[Request], int], limit: int = BATCH_BYTES
+) -> Iterator[list[Request]]:
     """Cut requests into batches that BatchWriteItem takes.
 
-    :param measure: whether to look at each request's size; needless where all of them together are small.
-    :param limit: bytes of a batch's JSON form.
+    :param weigh: returns the bytes of a request's JSON.
+    :param limit: bytes of a batch's JSON.
     """
-    batch: list[WriteRequest] = []
+    batch: list[Request] = []
     size = 0
     for request in requests:
-        weight = json_size(request) if measure else 0
+        weight = weigh(request) + 1
         if batch and (len(batch) == BATCH_REQUESTS or size + weight > limit - _FRAME_BYTES):
             yield batch
             batch, size = [], 0
@@ -61,60 +63,64 @@ def batches(requests: Iterable[WriteRequest], measure: bool, limit: int = BATCH_
         yield batch
 
 
-def json_size(request: WriteRequest) -> int:
-    """Return the bytes of a request's JSON form, as boto3 sends it."""
-    return len(json.dumps(request, default=lambda binary: b64encode(binary).decode())) + 1
-
-
 class Writer:
     """Writes to one table from one thread.
 
     :param may_write: raises where nothing may be written any more.
     :param rate: limit of write units, shared by all writers.
+    :param pace: this thread's own.
     """
 
-    def __init__(self, table: Table, may_write: Callable[[], None], rate: Rate, backoff: Backoff) -> None:
-        self._table = table
+    def __init__(
+        self, table: Table, may_write: Callable[[], None], rate: Rate, backoff: Backoff, pace: Pace | None = None
+    ) -> None:
+        self._name = table.name
+        example: dict[str, Any] = {table.name: [{"DeleteRequest": {"Key": {}}}]}
+        self._wire = Wire(table, "BatchWriteItem", f"write table {table.name}", RequestItems=example)
         self._may_write = may_write
         self._rate = rate
+        self._pace = pace or Pace()
         self._backoff = backoff
+        self._units_an_item = 1.0
 
-    def write(self, requests: Iterable[WriteRequest], size: int) -> float:
-        """Write all requests, however long it takes, and return the write units consumed.
-
-        :param size: bytes of the JSON in which the items came.
-        """
-        measure = size * _ESCAPING > BATCH_BYTES - _FRAME_BYTES
-        return sum(self._write_batch(batch) for batch in batches(requests, measure))
+    def write(self, requests: Iterable[WriteRequest]) -> float:
+        """Write all requests, however long it takes, and return the write units consumed."""
+        return sum(self._write_batch(batch) for batch in batches(requests, size_of))
 
     def _write_batch(self, batch: list[WriteRequest]) -> float:
         consumed = 0.0
         while batch:
-            self._rate.take(len(batch))
+            expected = len(batch) * self._units_an_item
+            self._pace.take(expected)
+            self._rate.take(expected)
+            self._may_write()
             try:
                 units, unprocessed = self._request(batch)
             except SealiftError as error:
-                self._rate.settle(len(batch), 0.0)
+                self._settle(expected, 0.0, error.throttled)
                 self._backoff.pause(error)
                 continue
-            self._rate.settle(len(batch), units)
+            self._settle(expected, units, bool(unprocessed))
             consumed += units
-            if unprocessed:
-                self._wait(progressed=len(unprocessed) < len(batch))
+            written = len(batch) - len(unprocessed)
+            if written:
+                self._units_an_item = units / written or self._units_an_item
+                self._backoff.succeeded()
+            else:
+                text = f"Table {self._name} throttles writes (UnprocessedItems)."
+                self._backoff.pause(SealiftError(text, retryable=True))
             batch = unprocessed
-        self._backoff.succeeded()
         return consumed
 
-    def _wait(self, progressed: bool) -> None:
-        if progressed:
-            self._backoff.progressed()
-        name = self._table.name
-        self._backoff.pause(SealiftError(f"Table {name} throttles writes (UnprocessedItems).", retryable=True))
+    def _settle(self, expected: float, consumed: float, throttled: bool) -> None:
+        self._rate.settle(expected, consumed)
+        self._pace.settle(expected, consumed, throttled)
 
     def _request(self, batch: list[WriteRequest]) -> tuple[float, list[WriteRequest]]:
-        self._may_write()
-        name = self._table.name
-        with handling_values(f"write table {name}"):
-            answer = self._table.dynamodb.batch_write_item(RequestItems={name: batch}, ReturnConsumedCapacity="TOTAL")
+        answer = self._wire.call(_body(self._name, batch), whole)
         units = sum(each.get("CapacityUnits", 0.0) for each in answer.get("ConsumedCapacity", []))
-        return units, answer.get("UnprocessedItems", {}).get(name, [])
+        return units, [text_of(request) for request in answer.get("UnprocessedItems", {}).get(self._name, [])]
+
+
+def _body(name: str, batch: list[WriteRequest]) -> str:
+    return f'{{"RequestItems":{{{text_of(name)}:[{",".join(batch)}]}},"ReturnConsumedCapacity":"TOTAL"}}'

@@ -41,19 +41,32 @@ options:
       - A seed that is gone on with keeps the number that it began with.
     type: int
   workers:
-    description: How many segments to copy at the same time, 1 to 256.
+    description:
+      - How many segments to copy at the same time, 1 to 256. By default 8, more for a table of more than 512 MB (one
+        for each 64 MB, up to 64), and fewer where the target takes less than 250 write units a second for each.
     type: int
-    default: 8
+  processes:
+    description:
+      - In how many processes, 1 to 64, which share the workers. Each keeps one core busy at most. By default one, and
+        of a table of several GB as many as there are cores, with 8 workers each at least.
+    type: int
   page_items:
-    description: How many items to read at once, 1 to 10,000. A page is in memory for each worker.
+    description: How many items to read at once, 1 to 10,000. Two pages are in memory for each worker.
     type: int
-    default: 1000
+    default: 800
   max_write_units:
-    description: Limit of what the copy consumes at the target, in write units a second. No limit by default.
-    type: int
+    description:
+      - Limit of what the copy consumes at the target, in write units a second as DynamoDB reports them, those of its
+        indexes too. With V(auto) there is no limit until DynamoDB throttles; then each segment goes as fast as the
+        table, its indexes and the segment's partitions take it.
+      - Below a limit, too, whatever is throttled slows down.
+      - It can be changed while the copy runs, in the journal. See the notes.
+    type: str
+    default: auto
   max_read_units:
-    description: Limit of what the copy consumes at the source, in read units a second. No limit by default.
-    type: int
+    description: The same for what the copy consumes at the source, in read units a second.
+    type: str
+    default: auto
   restart:
     description:
       - Whether to begin again from nothing. Keys that only the target has, left from the seed before, are deleted there
@@ -73,6 +86,13 @@ extends_documentation_fragment:
   - sealift.dynamodb.attributes
   - sealift.dynamodb.attributes.action_group
 notes:
+  - The copy's speed can be changed while it runs, by anybody who may write the journal. The entry C(stage#seed) of the
+    table's ARN has the values C(max_write_units) and C(max_read_units), a number or C(auto), and C(paused). The copy
+    looks at them every 4 seconds. For example
+    C(aws dynamodb update-item --table-name sealift-journal
+    --key '{"migration":{"S":"arn:aws:dynamodb:eu-west-1:123456789012:table/users"},"entry":{"S":"stage#seed"}}'
+    --update-expression "SET max_write_units = :n" --expression-attribute-values '{":n":{"N":"500"}}').
+    The next run takes its options again. A pause does not stop the time that the stream keeps changes.
   - In check mode the numbers are DescribeTable's, which are up to six hours old.
   - While it runs, items, rate, consumed units, time left and deadline are shown every few seconds.
   - The module can't be run with C(async), since it runs in the background already.
@@ -144,10 +164,11 @@ def main() -> None:
         "target": {"type": "str", "required": True},
         "engine": {"type": "str", "choices": ["scan"], "default": "scan"},
         "total_segments": {"type": "int"},
-        "workers": {"type": "int", "default": 8},
-        "page_items": {"type": "int", "default": 1000},
-        "max_write_units": {"type": "int"},
-        "max_read_units": {"type": "int"},
+        "workers": {"type": "int"},
+        "processes": {"type": "int"},
+        "page_items": {"type": "int", "default": 800},
+        "max_write_units": {"type": "str", "default": "auto"},
+        "max_read_units": {"type": "str", "default": "auto"},
         "restart": {"type": "bool", "default": False},
         "journal": JOURNAL_OPTION,
         **TARGET_OPTIONS,

@@ -72,8 +72,11 @@ options:
     type: float
     default: 60
   max_read_units:
-    description: Read capacity units that may be consumed in a second, of each of the two tables. No limit by default.
-    type: float
+    description:
+      - Read capacity units that may be consumed in a second, of each of the two tables. With V(auto) there is no limit
+        until DynamoDB throttles.
+    type: str
+    default: auto
   consistent_read:
     description:
       - Whether the scans read strongly consistent. Keys that are read again are, always.
@@ -281,7 +284,7 @@ def main() -> None:
         "total_segments": {"type": "int"},
         "window": {"type": "int", "default": 20000},
         "max_lag": {"type": "float", "default": 60},
-        "max_read_units": {"type": "float"},
+        "max_read_units": {"type": "str", "default": "auto"},
         "consistent_read": {"type": "bool", "default": True},
         "require_replication": {"type": "bool"},
         "show_keys": {"type": "bool", "default": True, "no_log": False},

@@ -36,16 +36,17 @@ options:
     type: str
     default: alias/aws/dynamodb
   max_write_units:
-    description: Limit of the seed, in write units a second.
-    type: int
+    description: Limit of the seed, in write units a second, or V(auto) for as much as the clone takes.
+    type: str
+    default: auto
   max_read_units:
-    description: Limit of the seed, and of this module's own sample, in read units a second.
-    type: int
+    description: Limit of the seed, and of this module's own sample, in read units a second, or V(auto).
+    type: str
+    default: auto
     version_added: 0.3.0
   workers:
-    description: How many segments the seed will copy at the same time (1 to 256).
+    description: How many segments the seed will copy at the same time (1 to 256). By default as the seed chooses.
     type: int
-    default: 8
     version_added: 0.3.0
   details:
     description: Whether to look at all that the migration touches, not only, in few calls, at what other stages need.
@@ -377,9 +378,9 @@ def main() -> None:
         "target": {"type": "str", "required": True},
         "direction": {"type": "str", "choices": ["forward", "reverse"], "default": "forward"},
         "kms_key": {"type": "str", "default": "alias/aws/dynamodb", "no_log": False},
-        "max_write_units": {"type": "int"},
-        "max_read_units": {"type": "int"},
-        "workers": {"type": "int", "default": 8},
+        "max_write_units": {"type": "str", "default": "auto"},
+        "max_read_units": {"type": "str", "default": "auto"},
+        "workers": {"type": "int"},
         **LATER,
         "details": {"type": "bool", "default": False},
         "sample": {"type": "bool", "default": True},

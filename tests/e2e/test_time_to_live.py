@@ -133,10 +133,10 @@ def test_a_run_that_is_killed_before_it_could_write_down_both_changes(
 
 def test_deletions_of_expired_items_neither_block_the_proof_nor_count_as_stragglers(crossing: Crossing) -> None:
     pair = crossing.pair
-    # Ten items a second expire, from before the fence until after the watch.
+    # Five items a second expire, from before the fence until after the watch.
     began = int(time.time()) + 2
     for number in range(400):
-        crossing.put(pair.source, f"key-{number}", "short", expires={"N": str(began + number // 10)})
+        crossing.put(pair.source, f"key-{number}", "short", expires={"N": str(began + number // 5)})
     # Of these the function writes some at the target when they have expired already: TTL is off there.
     wait_for("them to be replicated", lambda: len(pair.items(pair.target)) >= 300)
     wait_for("the first to be deleted", lambda: crossing.value("key-0", pair.source) is None)
@@ -149,7 +149,7 @@ def test_deletions_of_expired_items_neither_block_the_proof_nor_count_as_straggl
     assert result["stragglers"] == {"applied": 0, "conflicts": 0}
     assert crossing.open_gates == [Direction.REVERSE]
     assert (_ttl(crossing, "source"), _ttl(crossing, "target")) == (None, "expires")
-    wait_for("the rest to be deleted at both", lambda: not pair.items(pair.source) and not pair.items(pair.target))
+    wait_for("the rest to be deleted at both", lambda: not pair.items(pair.source) and not pair.items(pair.target), 120)
 
 
 def test_steady_deletions_are_no_writers(crossing: Crossing) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -77,8 +78,8 @@ def slow_cloud(slow_emulator: Emulator, tmp_path: Path, name: str) -> Cloud:
 @pytest.fixture(scope="session")
 def shared_dynamodb_local(no_aws_configuration: None) -> Iterator[Tables]:
     if running := os.environ.get("SEALIFT_DYNAMODB_LOCAL"):
-        with part_of(running) as part:
-            yield part
+        with ExitStack() as stack:
+            yield stack.enter_context(part_of(running))
         return
     try:
         engine = DynamoDBLocal()

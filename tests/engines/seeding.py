@@ -32,6 +32,7 @@ class Module:
             "target": target,
             "total_segments": 4,
             "workers": 4,
+            "processes": 1,
             "page_items": 50,
             "max_read_units": None,
             "max_write_units": None,

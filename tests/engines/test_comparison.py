@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils import comparison
+from ansible_collections.sealift.dynamodb.plugins.module_utils import comparison, images
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import wait_until
 from ansible_collections.sealift.dynamodb.plugins.module_utils.batch_get import BATCH_KEYS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm
 from ansible_collections.sealift.dynamodb.plugins.module_utils.comparison import Comparison, Outcome, Scan, Spec
@@ -22,7 +23,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import Exp
 from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import Page, pages
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from tests.engines.conftest import on_both
-from tests.engines.planted import ITEMS, Found, item, name_of, plant
+from tests.engines.planted import ITEMS, SAME, Found, item, name_of, plant
 from tests.engines.tables import Item, create, fill
 
 pytestmark = on_both
@@ -64,7 +65,7 @@ def shuffled(*arguments: Any, **options: Any) -> Iterator[Page]:
     items = [one for page in pages(*arguments, **options) for one in page.items]
     random.shuffle(items)
     for start in range(0, len(items), 50):
-        yield Page(items[start : start + 50], None, 0.0, 0)
+        yield Page(items[start : start + 50], None, 0.0)
 
 
 def divided_otherwise(table: Table, segment: int, total_segments: int, **options: Any) -> Iterator[Page]:
@@ -86,7 +87,8 @@ def test_every_difference_and_nothing_else(dynamodb: Any, tables: tuple[str, str
     if window == 0:
         assert outcome.reread >= ITEMS
     elif window == 20_000 and scan is not divided_otherwise:
-        assert outcome.reread == sum(len(keys) for keys in planted.values())
+        # Those too that are the same in other words: a scan can't tell.
+        assert outcome.reread - sum(len(keys) for keys in planted.values()) in range(len(SAME) + 1)
 
 
 def test_equal_tables_are_clean_and_cost_one_scan_each(dynamodb: Any, tables: tuple[str, str]) -> None:
@@ -96,6 +98,27 @@ def test_equal_tables_are_clean_and_cost_one_scan_each(dynamodb: Any, tables: tu
     assert not outcome.differences
     assert outcome.reread == 0
     assert all(0 < capacity < ITEMS for capacity in outcome.capacity)
+
+
+def test_tables_that_are_equal_in_other_words_are_clean_and_few_keys_are_read_again(
+    dynamodb: Any, tables: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attributes come in another order where an engine does not order them itself."""
+    monkeypatch.setattr(images, "_GROUNDLESS", 20)
+    items = [item(number) for number in range(ITEMS)]
+    fill(dynamodb, tables[0], items)
+    fill(dynamodb, tables[1], [dict(reversed(each.items())) for each in items])
+
+    def slowly(*arguments: Any, **options: Any) -> Iterator[Page]:
+        for page in pages(*arguments, **options, limit=20):
+            yield page
+            # Else the scans would be over before anything was read again.
+            wait_until("the doubts", lambda: compare._doubtful.empty() and not len(compare._doubts), 30, 0.01)
+
+    compare = Comparison(spec(dynamodb, tables, total_segments=1), slowly)
+    outcome = compare.run()
+    assert not outcome.differences
+    assert outcome.reread < ITEMS / 2
 
 
 def test_weak_reads_cost_half(dynamodb: Any, tables: tuple[str, str]) -> None:

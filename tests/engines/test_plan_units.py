@@ -23,6 +23,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
 from ansible_collections.sealift.dynamodb.plugins.module_utils.item_size import item_size
 from ansible_collections.sealift.dynamodb.plugins.module_utils.sampling import read_sample
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed import run_seed
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_split import Split
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import spec_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.workload import Sample
 from tests.engines.module import Module as Compare
@@ -116,7 +117,7 @@ def planned(dynamodb: Any, tables: tuple[str, str]) -> tuple[Estimate, Sample]:
     source, target = (dynamodb.describe_table(TableName=table)["Table"] for table in tables)
     wanted = spec_of(target, ())
     sample = read_sample(dynamodb, source, wanted)
-    return estimate_seed(source, wanted, limits_of(source, target, wanted), 4, sample), sample
+    return estimate_seed(source, wanted, limits_of(source, target, wanted), Split(4, 4, 1), sample), sample
 
 
 def check(dynamodb: Any, tables: tuple[str, str], estimate: Estimate) -> None:

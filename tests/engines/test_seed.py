@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -22,28 +24,32 @@ from tests.engines.seeding import HOUR, JOURNAL, arm, arn_of, item, items_of, jo
 from tests.engines.tables import create, fill
 
 
-class Meddler:
-    """A client that lets the test step in before one of the calls."""
+@contextmanager
+def counted(client: Any, operation: str) -> Iterator[list[None]]:
+    """Yield a list that grows with each of the client's requests."""
+    calls: list[None] = []
+    event = f"before-sign.dynamodb.{operation}"
 
-    def __init__(self, client: Any, operation: str, call: int, meddle: Callable[[], None]) -> None:
-        self._client = client
-        self._operation = operation
-        self._call = call
-        self._meddle = meddle
-        self.calls = 0
+    def count(**_request: Any) -> None:
+        calls.append(None)
 
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._client, name)
-        if name != self._operation:
-            return method
+    client.meta.events.register(event, count)
+    yield calls
+    client.meta.events.unregister(event, count)
 
-        def counted(**arguments: Any) -> Any:
-            self.calls += 1
-            if self.calls == self._call:
-                self._meddle()
-            return method(**arguments)
 
-        return counted
+def meddled(client: Any, operation: str, call: int, step_in: Callable[[], object]) -> Any:
+    """Return the client, which lets the test step in before one of its requests, once."""
+    calls = itertools.count(1)
+    event = f"before-sign.dynamodb.{operation}"
+
+    def count(**_request: Any) -> None:
+        if next(calls) == call:
+            client.meta.events.unregister(event, count)
+            step_in()
+
+    client.meta.events.register(event, count)
+    return client
 
 
 @pytest.fixture
@@ -88,26 +94,25 @@ def test_items_whose_json_is_many_times_their_size_arrive(dynamodb: Any, armed: 
 def test_a_stopped_seed_goes_on_where_it_was(
     dynamodb: Any, armed: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ansible_collections.sealift.dynamodb.plugins.module_utils.seed_engine.CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr("ansible_collections.sealift.dynamodb.plugins.module_utils.seed_lanes.CHECKPOINT_SECONDS", 0)
 
     def fail() -> None:
         raise SealiftError("The network is gone.")
 
     with pytest.raises(SealiftError, match=r"The network is gone\. What has been copied is kept"):
-        seed(Meddler(dynamodb, "batch_write_item", 9, fail), armed, workers=1, page_items=20)
+        seed(meddled(dynamodb, "BatchWriteItem", 9, fail), armed, workers=1, page_items=20)
     segments = journal_of(dynamodb, armed[0]).entries("segment#").values()
     kept = sum(entry["items"] for entry in segments)
     assert 0 < kept < 400
     assert any(entry["position"] for entry in segments), "no segment was left in its middle"
 
-    reads = Meddler(dynamodb, "scan", 0, fail)
-    written = Meddler(reads, "batch_write_item", 0, fail)
-    done = seed(written, armed, page_items=20)
+    with counted(dynamodb, "Scan") as reads, counted(dynamodb, "BatchWriteItem") as writes:
+        done = seed(dynamodb, armed, page_items=20)
 
     assert items_of(dynamodb, armed[1]) == items_of(dynamodb, armed[0])
     assert (done["items_written"], done["consumed"]["write"], done["runs"]) == (400, 400, 2)
-    assert written.calls <= (400 - kept) / 20 + 4, "what was done before was done again"
-    assert reads.calls >= (400 - kept) / 20, "a page had more items than it may"
+    assert len(writes) <= (400 - kept) / 20 + 4, "what was done before was done again"
+    assert len(reads) >= (400 - kept) / 20, "a page had more items than it may"
 
 
 def test_a_seed_that_begins_again_removes_what_the_source_has_lost(dynamodb: Any, armed: tuple[str, str]) -> None:
@@ -242,7 +247,7 @@ def test_the_deadline(dynamodb: Any, armed: tuple[str, str], monkeypatch: pytest
         refused(dynamodb, armed, "must not take more than 18 h")
     began = time.time()
     with pytest.raises(SealiftError, match="stopped"):
-        seed(Meddler(dynamodb, "batch_write_item", 3, fail), armed, now=lambda: began)
+        seed(meddled(dynamodb, "BatchWriteItem", 3, fail), armed, now=lambda: began)
 
     with pytest.raises(SealiftError, match="past its deadline"):
         seed(dynamodb, armed, now=lambda: began + 23 * HOUR)
@@ -268,7 +273,7 @@ def test_what_is_gone_in_the_middle_is_named(dynamodb: Any, armed: tuple[str, st
         "stream replaced": "stream was disabled or replaced",
     }
     with pytest.raises(SealiftError, match=causes[what]) as caught:
-        seed(Meddler(dynamodb, "batch_write_item", 4, meddle), armed)
+        seed(meddled(dynamodb, "BatchWriteItem", 4, meddle), armed)
     assert source in str(caught.value)
 
 
@@ -279,14 +284,14 @@ def test_two_runs_never_write_at_once(dynamodb: Any, armed: tuple[str, str], mon
     journal = journal_of(dynamodb, armed[0])
     other = Lease(journal, "stage#seed", "seed", term)
     with pytest.raises(SealiftError, match="stopped"):
-        seed(Meddler(dynamodb, "batch_write_item", 3, stop), armed)
+        seed(meddled(dynamodb, "BatchWriteItem", 3, stop), armed)
     other.take({})
 
     with pytest.raises(SealiftError, match=r"is being run by process \d+ on "):
-        seed(Meddler(dynamodb, "get_item", 8, lambda: other.renew_if_due({})), armed)
+        seed(meddled(dynamodb, "GetItem", 8, lambda: other.renew_if_due({})), armed)
     assert len(items_of(dynamodb, armed[1])) < 400
 
-    assert seed(Meddler(dynamodb, "get_item", 8, lambda: other.give_back({})), armed)["items_written"] == 400
+    assert seed(meddled(dynamodb, "GetItem", 8, lambda: other.give_back({})), armed)["items_written"] == 400
     other = Lease(journal, "stage#seed", "seed", term)
     other.take({"state": "running"})
     assert seed(dynamodb, armed)["runs"] == 3

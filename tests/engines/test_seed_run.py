@@ -96,6 +96,7 @@ def test_a_request_ends_within_the_lease_and_no_worker_waits_for_a_connection(
 ) -> None:
     module = Module(dynamodb, *armed, workers=7)
     run_seed(module)
-    copying = [config for config in module.configs if config.get("max_pool_connections", 0) > 7]
-    assert len(copying) == 2
+    # For each worker's reading and writing; the two tables may share a client.
+    copying = [config for config in module.configs if config.get("max_pool_connections", 0) >= 14]
+    assert copying
     assert all(config.items() >= SEED_TERM.request.items() for config in copying)

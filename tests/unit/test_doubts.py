@@ -65,6 +65,13 @@ def test_equal_keys_are_read_once() -> None:
     world = World(always(b"1"), always(b"1"))
     assert world.run() == {}
     assert world.reads == 2
+    assert world.doubts.groundless == 1
+
+
+def test_a_doubt_about_what_replication_had_not_brought_yet_was_not_groundless() -> None:
+    world = World(always(b"1"), lambda now: b"1" if now > 1 else b"0")
+    assert world.run() == {}
+    assert world.doubts.groundless == 0
 
 
 def test_a_key_that_both_lack_is_equal() -> None:

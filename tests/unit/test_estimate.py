@@ -15,12 +15,14 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import (
     ENGINE_BYTES,
     ENGINE_ITEMS,
     Estimate,
+    Limits,
     estimate_seed,
     limits_of,
     partitions_of,
     scan_units,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.item_size import entry_size, item_size
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_split import Split
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import spec_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.workload import Sample, parts_of
 
@@ -63,11 +65,12 @@ def test_an_empty_table_takes_no_time() -> None:
 @pytest.mark.parametrize(
     ("source", "target", "options", "seconds", "limited_by"),
     [
-        (described(), None, {}, 4.0, "the engine"),
+        (described(), None, {}, 2.0, "the clone's write capacity"),
+        (described(), described(WarmThroughput={"WriteUnitsPerSecond": 40_000}), {}, 0.8, "the engine"),
         (described(8000, 8000 * 5000), None, {}, 10.0, "the clone's write capacity"),
         (described(8000, 8000 * 5000), described(WarmThroughput={"WriteUnitsPerSecond": 8000}), {}, 5.0, "the clone's"),
         (described(), described(OnDemandThroughput={"MaxWriteRequestUnits": 100}), {}, 80.0, "the clone's"),
-        (described(), described(OnDemandThroughput={"MaxWriteRequestUnits": -1}), {}, 4.0, "the engine"),
+        (described(), described(OnDemandThroughput={"MaxWriteRequestUnits": -1}), {}, 2.0, "the clone's"),
         (
             described(),
             described(provisioned=True, ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 10}),
@@ -214,8 +217,17 @@ def test_a_replay_takes_what_was_written_at_the_speed_that_is_left() -> None:
     assert catch_up(0, 0, 1, 8, 500).seconds == 0
 
 
+def test_each_process_of_the_engine_copies_as_much() -> None:
+    large = described(10**6, 10**6 * 300_000) | {"BillingModeSummary": {"BillingMode": "PROVISIONED"}}
+    limits = Limits(table=1e9, indexes={}, read=1e9)
+    one, four = (estimate_seed(large, spec_of(large, ()), limits, Split(64, 64, count)) for count in (1, 4))
+
+    assert (one.limited_by, four.limited_by) == ("the engine", "the engine")
+    assert one.seconds == 4 * four.seconds == 10**6 * 300_000 / ENGINE_BYTES
+
+
 def test_the_engines_figures_are_those_of_the_documentation() -> None:
-    assert (ENGINE_ITEMS, ENGINE_BYTES) == (2000, 20_000_000)
+    assert (ENGINE_ITEMS, ENGINE_BYTES) == (10_000, 40_000_000)
 
 
 @pytest.mark.parametrize(("projection", "entry"), [("ALL", 21), ("KEYS_ONLY", 10), ("INCLUDE", 14)])

@@ -57,8 +57,8 @@ SERVICES = {
 }
 # Of these an account has one in each Region, so that naming it would allow no less.
 ONE_FOR_ALL = {"cloudwatch:GetMetricData"}
-# Not an action of its own, or allowed to everybody.
-NO_ACTION = {"transact_write_items", "get_caller_identity"}
+# Not an action of its own, or allowed to everybody, or, as a request's signature, botocore's name for something else.
+NO_ACTION = {"transact_write_items", "get_caller_identity", "sign"}
 
 
 def migration(table: str = "users", **values: Any) -> Migration:
