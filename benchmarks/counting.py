@@ -13,16 +13,17 @@ import json
 import threading
 from collections import Counter
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import urlsplit
+
+from tests.emulator.loopback import Loopback
 
 _COUNTED = frozenset({"Scan", "Query", "BatchGetItem", "GetItem", "BatchWriteItem", "PutItem", "DeleteItem"})
 _READS = frozenset({"Scan", "Query", "BatchGetItem", "GetItem"})
 
 
-class Counting:
+class Counting(Loopback):
     """A context in which requests to endpoint go to the engine, and are counted."""
 
     def __init__(self, endpoint: str) -> None:
@@ -50,21 +51,7 @@ class Counting:
             def log_message(self, *_arguments: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(Handler)
 
     def _pass_on(self, handler: BaseHTTPRequestHandler, upstream: HTTPConnection) -> None:
         body = handler.rfile.read(int(handler.headers["Content-Length"]))

@@ -38,7 +38,7 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
         predicted = self._predict(task_vars)
-        if self._task.check_mode or predicted.get("failed") or not predicted["changed"]:
+        if self._task.check_mode or predicted.get("failed") or not predicted.get("changed"):
             return predicted
         directory = self._make_tmp_path()
         status_path = self._connection._shell.join_path(directory, "status.json")

@@ -97,7 +97,8 @@ def _next(text: str, position: int) -> int:
 
 
 def _skip(text: str, position: int) -> int:
-    return _space(text, position).end()  # type: ignore[union-attr]
+    space = _space(text, position)
+    return space.end() if space else position
 
 
 def size_of(text: str) -> int:

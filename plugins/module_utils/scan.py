@@ -115,6 +115,9 @@ def _page(wire: Wire, request: dict[str, Any], form: Form) -> Page:
 
 def _read(body: bytes, form: Form) -> Page:
     answer, items = cut(body, "Items", form)
+    if answer.get("Count") != len(items):
+        # Or an answer without items, whoever gave it, would be taken for the end of the segment.
+        raise ValueError("the answer does not hold as many items as it says")
     last_key = answer.get("LastEvaluatedKey") or None
     decode_binaries(last_key or {})
     return Page(items, last_key, float(answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)), len(body))

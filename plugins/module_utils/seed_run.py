@@ -183,7 +183,11 @@ class SeedRun:
         if isinstance(error, FinalError):
             return error
         hint = f"{_REFUSED} {_KEPT}" if error.code == "ValidationException" else _KEPT
-        return SealiftError(f"{str(error).rstrip('.')}. {hint}")
+        text = str(error).rstrip(".")
+        # The engine knows no names.
+        if self._name not in text:
+            text = f"The seed of table {self._name} has stopped. {text}"
+        return SealiftError(f"{text}. {hint}")
 
     def _counts(self, totals: Totals) -> dict[str, Any]:
         return {

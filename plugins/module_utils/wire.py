@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zlib import crc32
 
@@ -120,8 +120,8 @@ class _Request(AWSRequest):
     """A request whose body is bytes already; botocore would prepare all of it anew, to find that out."""
 
     @property
-    def body(self) -> bytes:  # type: ignore[override]
-        return cast("bytes", self.data)
+    def body(self) -> Any:
+        return self.data
 
 
 def _host_of(url: str) -> str:

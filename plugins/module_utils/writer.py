@@ -117,9 +117,16 @@ class Writer:
         self._pace.settle(expected, consumed, throttled)
 
     def _request(self, batch: list[WriteRequest]) -> tuple[float, list[WriteRequest]]:
-        answer = self._wire.call(_body(self._name, batch), whole)
+        answer = self._wire.call(_body(self._name, batch), _read)
         units = sum(each.get("CapacityUnits", 0.0) for each in answer.get("ConsumedCapacity", []))
-        return units, [text_of(request) for request in answer.get("UnprocessedItems", {}).get(self._name, [])]
+        return units, [text_of(request) for request in answer["UnprocessedItems"].get(self._name, [])]
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    answer = whole(body)
+    if not isinstance(answer.get("UnprocessedItems"), dict):
+        raise ValueError("the answer does not say what was left unprocessed")
+    return answer
 
 
 def _body(name: str, batch: list[WriteRequest]) -> str:

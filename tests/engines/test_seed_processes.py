@@ -73,7 +73,10 @@ def test_a_process_that_dies_ends_the_run_which_goes_on_later(
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    with pytest.raises(SealiftError, match=r"ended by itself \(exit code -9.*smaller number.*What has been copied is"):
+    stopped = rf"^The seed of table {armed[0]} has stopped\. .*"
+    with pytest.raises(
+        SealiftError, match=rf"{stopped}ended by itself \(exit code -9.*smaller number.*What has been copied is"
+    ):
         seed(engine, armed, processes=2, max_write_units=300)
     killer.join()
     assert not multiprocessing.active_children()

@@ -5,21 +5,20 @@
 
 from __future__ import annotations
 
-import ssl
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import boto3
 from botocore.config import Config
 
+from tests.emulator.loopback import Loopback
+
 ANSWER = b'{"Items":[{"id":{"S":"\xc3\xa9"}},{"id":{"N":"1"}}],"Count":2}'
 
 
-class Server:
+class Server(Loopback):
     """A context; answers each request with the same, and keeps what came.
 
     :param certificate: of a server that talks TLS, with its key.
@@ -57,27 +56,7 @@ class Server:
             def log_message(self, *_arguments: Any) -> None:
                 pass
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        scheme = "http"
-        if certificate:
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            context.load_cert_chain(certificate)
-            self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
-            scheme = "https"
-        self.endpoint = f"{scheme}://127.0.0.1:{self._http.server_port}"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
+        super().__init__(Handler, certificate)
 
     def client(self, session: Any = None, endpoint: str = "", verify: Any = None, **config: Any) -> Any:
         """Return a client of it, which tries once."""
