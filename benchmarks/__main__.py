@@ -85,7 +85,7 @@ class Bench:
         part = self._workload.items / limit.items_of(cost)
         series.costs.append(Cost(cost.seconds * part, cost.cpu_seconds * part, cost.memory_mb, ""))
         series.requests = self._workload.items / limit.BATCH
-        series.write_units = self._workload.items
+        series.write_units = self._workload.items * limit.units_an_item(self._engine, SCRATCH, self._workload)
 
     def measure(self, contender: Contender, series: Series) -> None:
         series.costs.append(self._run(contender, series, self._engine.endpoint))

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from tests.emulator.loopback import Loopback
 
+# Those that move items; what they consume is counted.
 _COUNTED = frozenset({"Scan", "Query", "BatchGetItem", "GetItem", "BatchWriteItem", "PutItem", "DeleteItem"})
 _READS = frozenset({"Scan", "Query", "BatchGetItem", "GetItem"})
 
@@ -64,8 +65,7 @@ class Counting(Loopback):
         upstream.request("POST", "/", body, headers)
         answer = upstream.getresponse()
         content = answer.read()
-        if operation in _COUNTED:
-            self._count(operation, json.loads(content))
+        self._count(operation, json.loads(content) if operation in _COUNTED else {})
         handler.send_response(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in {"transfer-encoding", "content-length", "connection", "server", "date"}:
@@ -78,5 +78,6 @@ class Counting(Loopback):
         consumed = answer.get("ConsumedCapacity", [])
         parts = consumed if isinstance(consumed, list) else [consumed]
         with self._lock:
+            # Also those to the journal, and those that only look.
             self.requests += 1
             self.units["read" if operation in _READS else "write"] += sum(part["CapacityUnits"] for part in parts)

@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import shutil
-from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.measure import Cost, FailedError, run
+from benchmarks.unsigned import Requests, headers, text_of
 from benchmarks.workload import Workload
+from tests.emulator.environment import Endpoint
 
 BATCH = 25
 _BODIES = 400
@@ -23,11 +23,7 @@ _CONNECTIONS = 8
 
 _SCRIPT = """
 wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/x-amz-json-1.0"
-wrk.headers["X-Amz-Target"] = "DynamoDB_20120810.BatchWriteItem"
-wrk.headers["X-Amz-Date"] = "20260101T000000Z"
-wrk.headers["Authorization"] = "AWS4-HMAC-SHA256 Credential=%(key)s/20260101/%(region)s/dynamodb/aws4_request, " ..
-  "SignedHeaders=host;x-amz-date;x-amz-target, Signature=0"
+%(headers)s
 local bodies = {}
 for line in io.lines("%(bodies)s") do bodies[#bodies + 1] = line end
 local place = 0
@@ -57,13 +53,20 @@ def measure(endpoint: str, environment: Mapping[str, str], table: str, workload:
             batch = [{"PutRequest": {"Item": item}} for item in itertools.islice(items, BATCH)]
             if len(batch) == BATCH:
                 request = {"RequestItems": {table: batch}, "ReturnConsumedCapacity": "TOTAL"}
-                print(json.dumps(request, default=lambda content: b64encode(content).decode()), file=lines)
-    script.write_text(
-        _SCRIPT % {"key": environment["AWS_ACCESS_KEY_ID"], "region": environment["AWS_REGION"], "bodies": bodies},
-        encoding="utf-8",
-    )
+                print(text_of(request), file=lines)
+    named = headers("BatchWriteItem", environment["AWS_ACCESS_KEY_ID"], environment["AWS_REGION"])
+    lines_of = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in named.items())
+    script.write_text(_SCRIPT % {"headers": lines_of, "bodies": bodies}, encoding="utf-8")
     command = [wrk, "-t2", f"-c{_CONNECTIONS}", f"-d{_SECONDS}s", "-s", str(script), endpoint]
     return run(command, environment, folder / "wrk.log")
+
+
+def units_an_item(engine: Endpoint, table: str, workload: Workload) -> float:
+    """Return the write units that an item of the workload takes."""
+    batch = [{"PutRequest": {"Item": item}} for item in itertools.islice(workload, BATCH)]
+    body = {"RequestItems": {table: batch}, "ReturnConsumedCapacity": "TOTAL"}
+    (consumed,) = Requests(engine).call("BatchWriteItem", body)["ConsumedCapacity"]
+    return float(consumed["CapacityUnits"]) / len(batch)
 
 
 def items_of(cost: Cost) -> int:
