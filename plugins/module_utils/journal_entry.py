@@ -108,7 +108,7 @@ _CHECKS: dict[str, dict[str, Problem]] = {
         "stragglers": _OPTIONAL_MAP,
         "ttl": _OPTIONAL_MAP,
     },
-    "stage#replicate": {"applied_until": _moment},
+    "stage#replicate": {"applied_until": _moment, "applied_invocations": _NUMBER},
     "stage#seed": {
         "state": _TEXT,
         "began_at": _moment,

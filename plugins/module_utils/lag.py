@@ -93,11 +93,12 @@ class DrainWatch:
 
     :param invocations_before: the gate's counter when the mapping was enabled.
     :param batching_window: seconds for which Lambda may hold records back.
+    :ivar margin: seconds that a change may take to get from the table to the function.
     """
 
     def __init__(self, invocations_before: int, batching_window: float, function_timeout: float) -> None:
         self._invocations_before = invocations_before
-        self._margin = batching_window + 1
+        self.margin = batching_window + 1
         self._quiet_seconds = _QUIET_SECONDS + batching_window
         self._young_seconds = _YOUNG_SECONDS + batching_window
         self._function_timeout = function_timeout
@@ -142,7 +143,7 @@ class DrainWatch:
         """Return until when all changes are known to be applied although it has not caught up, or None if unknown."""
         if self._seen_since is None or clock - self._seen_since < self._quiet_seconds:
             return None
-        return self._oldest_seen - self._margin
+        return self._oldest_seen - self.margin
 
     def _look_back(self, oldest: float | None, clock: float) -> None:
         if oldest is not None and self._seen_since is None:
@@ -158,7 +159,7 @@ class DrainWatch:
         only_young = moves and clock - seen_since >= self._quiet_seconds
         if not still and not only_young:
             return Verdict.BEHIND
-        self._applied_until = (state.at if still else self._oldest) - self._margin
+        self._applied_until = (state.at if still else self._oldest) - self.margin
         return Verdict.CAUGHT_UP if state.invocations > self._invocations_before else Verdict.IDLE
 
 

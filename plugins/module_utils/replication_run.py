@@ -107,9 +107,9 @@ def catch_up(replication: Replication, after: Facts, timeout: float) -> Facts:
         mapping.spec.maximum_batching_window_in_seconds,
         after.timeout,
     )
-    _wait_until_drained(replication, after, mapping, watch, timeout)
+    applied_until, invocations = _wait_until_drained(replication, after, mapping, watch, timeout)
     _refuse_failed(replication, after, mapping)
-    replication.note(after, state="running", applied_until=watch.applied_until)
+    replication.note(after, state="running", applied_until=applied_until, applied_invocations=invocations)
     return replication.look()
 
 
@@ -201,13 +201,16 @@ def _predict_running(replication: Replication, before: Facts) -> Facts:
 
 def _wait_until_drained(
     replication: Replication, facts: Facts, mapping: EventSourceMapping, watch: DrainWatch, timeout: float
-) -> None:
+) -> tuple[float, int]:
+    """Return until when all changes are known to be applied, and after how many invocations."""
     began = time.monotonic()
     blocks = BlockWatch()
     # Without a record of an earlier catch-up, every record of the stream counts.
     applied_until = facts.record.get("applied_until", 0.0)
     streams = client_at(replication.module, replication.origin_side, "dynamodbstreams")
-    idle = _Idle(replication, facts, StreamTail(streams, mapping.event_source_arn, applied_until))
+    tail = StreamTail(streams, mapping.event_source_arn, applied_until)
+    idle = _Idle(replication, facts, tail)
+    untouched = _Untouched(facts, tail, watch.margin)
     needed_since = max(applied_until, _seed_began_at(replication, facts) or 0.0)
     next_look = began
     while True:
@@ -221,7 +224,9 @@ def _wait_until_drained(
             raise _stopped(replication)
         verdict = watch.observe(state, clock)
         if verdict is Verdict.CAUGHT_UP or (verdict is Verdict.IDLE and idle.proves_nothing_left(clock)):
-            return
+            return watch.applied_until, state.invocations
+        if untouched.proves_nothing_left(state):
+            return untouched.applied_until, state.invocations
         lag = state.lag_seconds(facts.timeout)
         # An older one that the seed has read already may well be lost.
         if lag > RETENTION_SECONDS and state.at - lag >= needed_since:
@@ -231,6 +236,34 @@ def _wait_until_drained(
         if clock - began > timeout:
             raise _timed_out(replication, mapping, state, lag, verdict, timeout)
         time.sleep(_LOOK_INTERVAL)
+
+
+class _Untouched:
+    """Looks whether anything was written since a catch-up of an earlier run: if not, there is nothing to wait for.
+
+    While the gate's counter stands where that run left it, the stream is worth reading: it is short, or all of it is
+    waiting. Only a stream without any later record proves that nothing is left.
+    """
+
+    def __init__(self, facts: Facts, tail: StreamTail, margin: float) -> None:
+        self._invocations = facts.record.get("applied_invocations")
+        self._timeout = facts.timeout
+        self._known_until = facts.record.get("applied_until", 0.0)
+        self._tail = tail
+        self._margin = margin
+        self.applied_until = 0.0
+
+    def proves_nothing_left(self, state: GateState) -> bool:
+        """Read on in the stream, and tell whether nothing can be left in it."""
+        quiet = not state.blocked and not state.in_flight(self._timeout)
+        # What the stream has dropped meanwhile can't be seen in it.
+        kept = state.at - self._known_until < RETENTION_SECONDS
+        if not (quiet and kept and state.invocations == self._invocations):
+            self._invocations = None
+            return False
+        self.applied_until = self.applied_until or max(self._known_until, state.at - self._margin)
+        at_end = self._tail.reaches_end()
+        return at_end and not self._tail.keys
 
 
 class _Idle:

@@ -56,7 +56,8 @@ options:
         cutover proved the tables equal).
       - V(paused) closes the gate, disables the mapping and waits until no invocation is in flight. After that nothing
         is written by this function. Changes stay in the stream for 24 hours, and V(running) goes on where it stopped.
-      - V(drained) is V(running), and waits until the lag is gone.
+      - V(drained) is V(running), and waits until the lag is gone. Where nothing was written since an earlier run saw
+        that, the stream itself proves it, and nothing is waited for.
       - V(absent) is V(paused), and deletes the mapping and the gate. The position in the stream goes with them. Works
         as well when the tables, the stream or the function are gone.
     type: str

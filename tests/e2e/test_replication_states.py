@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils import lag
 from tests.e2e.deployment import Deployment, numbered
 from tests.e2e.replicator_harness import wait_for
 
@@ -128,6 +129,34 @@ def test_drained_after_a_pause_in_which_nothing_happened(deployment: Deployment)
     deployment.must("drained")
     deployment.must("paused")
     assert deployment.must("drained", wait_timeout=30)["changed"]
+
+
+def test_what_was_drained_before_and_not_written_to_since_needs_no_quiet_time(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.run()
+    deployment.put(*numbered(1, 3))
+    deployment.must("drained")
+    before = deployment.state.get("stage#replicate") or {}
+    monkeypatch.setattr(lag, "_QUIET_SECONDS", DAY)
+    deployment.must("drained", wait_timeout=60)
+    after = deployment.state.get("stage#replicate") or {}
+    assert after["applied_until"] >= before["applied_until"]
+    assert after["applied_invocations"] == before["applied_invocations"] > 0
+
+
+def test_a_change_that_waits_in_the_stream_is_waited_for_although_nothing_moves(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.run()
+    deployment.put(*numbered(1, 3))
+    deployment.must("drained")
+    deployment.must("paused")
+    deployment.put(*numbered(2, 4))
+    deployment.emulator.configure(poller_start_seconds=DAY)
+    monkeypatch.setattr(lag, "_QUIET_SECONDS", DAY)
+    assert "Waited 6 s for replication" in deployment.refused("drained", wait_timeout=6)
+    assert deployment.items(deployment.target) != deployment.items(deployment.source)
 
 
 def test_a_pause_finds_out_until_when_all_is_applied(deployment: Deployment) -> None:
