@@ -94,6 +94,10 @@ class World:
                 "parallelization_factor": 2,
                 "wait_timeout": 60,
             },
+            "dynamodb_replication_info": {
+                "queue": {"name": pair.queue, "message_retention_period": 345600},
+                "alarms": ["a"],
+            },
             "dynamodb_retire": both | {"remove": "target", "state": "ready", "confirm": SOURCE},
             "dynamodb_stream": {"table": SOURCE, "source": SOURCE, "journal": JOURNAL},
         }

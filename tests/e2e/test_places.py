@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.e2e.live_table import Writer, contents, create_table, describe, item, resources
-from tests.e2e.playbook import Run, migrate, module, refused
+from tests.e2e.playbook import Run, migrate, module, playbook, refused
 from tests.e2e.replicator_harness import wait_for
 from tests.emulator import Emulator
 from tests.emulator.environment import ACCOUNT, OTHER_ACCOUNT, OTHER_REGION, REGION, Endpoint
@@ -167,6 +167,23 @@ def test_into_another_region_under_the_same_name(quick: Emulator, name: str) -> 
     writer.assert_kept(quick, name)
     assert left(quick) == {"tables": sorted([name, JOURNAL])}
     assert left(there) == {}
+
+
+def test_the_region_of_the_variable_counts_not_that_of_the_environment(quick: Emulator, name: str) -> None:
+    """For everything, also for what the modules of amazon.aws make."""
+    create_table(quick, name, map(item, range(100, 110)))
+    before, there = left(quick), left(quick.elsewhere(region=OTHER_REGION))
+    elsewhere = {"AWS_REGION": OTHER_REGION, "AWS_DEFAULT_REGION": OTHER_REGION}
+
+    def run(*arguments: str) -> Run:
+        table = ("-e", f"table={name}", "-e", f"aws_region={REGION}")
+        return playbook(quick, *table, *arguments, variables=elsewhere).succeeded()
+
+    assert run("--tags", "stream,clone,replicate").changed
+    assert len(left(quick)["functions"]) == 1
+    assert run("--tags", "abandon", "-e", f"confirm={name}").changed
+    assert left(quick) == before | {"tables": sorted([name, JOURNAL])}
+    assert left(quick.elsewhere(region=OTHER_REGION)) == there
 
 
 def _function(place: Endpoint) -> str:

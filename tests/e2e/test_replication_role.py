@@ -106,6 +106,42 @@ class Role:
         urls: list[str] = self.emulator.client("sqs").list_queues().get("QueueUrls", [])
         return urls
 
+    def assert_mends(self) -> None:
+        """Change a part of each kind by hand, and fail unless the role tells that it will mend it, and does."""
+        assert self.run("present").changed == 0
+        client = self.emulator.client
+        name, _other = (function["FunctionName"] for function in client("lambda").list_functions()["Functions"])
+        wanted = self._parts(name)
+        client("lambda").update_function_configuration(FunctionName=name, MemorySize=1024)
+        client("iam").delete_role_policy(RoleName=name, PolicyName="replication")
+        client("iam").update_role(RoleName=name, Description="Changed")
+        client("logs").put_retention_policy(logGroupName=f"/aws/lambda/{name}", retentionInDays=1)
+        client("sqs").set_queue_attributes(QueueUrl=self._queue(name), Attributes={"MessageRetentionPeriod": "60"})
+        client("cloudwatch").delete_alarms(AlarmNames=[f"{name}-errors"])
+        changed = self._parts(name)
+        assert not [part for part, value in wanted.items() if changed[part] == value]
+        preview = self.run("present", "--check")
+        assert self._parts(name) == changed
+        assert self.run("present").changed == preview.changed == len(wanted)
+        assert self._parts(name) == wanted
+
+    def _parts(self, name: str) -> dict[str, Any]:
+        client = self.emulator.client
+        role, url = client("iam").get_role(RoleName=name)["Role"], self._queue(name)
+        attributes = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        (group,) = client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]
+        return {
+            "function": client("lambda").get_function_configuration(FunctionName=name)["MemorySize"],
+            "policy": client("iam").list_role_policies(RoleName=name)["PolicyNames"],
+            "role": role.get("Description"),
+            "log group": group["retentionInDays"],
+            "queue": attributes["MessageRetentionPeriod"],
+            "alarms": len(client("cloudwatch").describe_alarms(AlarmNamePrefix=name)["MetricAlarms"]),
+        }
+
+    def _queue(self, name: str) -> str:
+        return str(self.emulator.client("sqs").get_queue_url(QueueName=f"{name}-failed")["QueueUrl"])
+
     def alarms(self) -> int:
         return len(self.emulator.client("cloudwatch").describe_alarms()["MetricAlarms"])
 
@@ -126,6 +162,7 @@ def test_absent_needs_nothing_of_what_it_belonged_to(own_emulator: Emulator, tmp
     assert len(tagged) == 10
     assert {tags.get("sealift-migration") for tags in tagged} == {source_arn}
     assert role.alarms() == 8
+    role.assert_mends()
 
     own_emulator.client("dynamodb").delete_table(TableName="users")
     own_emulator.client("kms").disable_key(KeyId=role.key)
