@@ -44,9 +44,9 @@ class Series:
     items: int
     costs: list[Cost] = field(default_factory=list)
     right: bool = True
-    requests: float = 0.0
-    write_units: float = 0.0
-    read_units: float = 0.0
+    requests: float | None = None
+    write_units: float | None = None
+    read_units: float | None = None
 
     def row(self, name: str) -> Row:
         return Row(
@@ -54,11 +54,14 @@ class Series:
             items_per_second=statistics.median(self.items / cost.seconds for cost in self.costs),
             cpu_seconds_per_10k=statistics.median(cost.cpu_seconds / self.items * 10_000 for cost in self.costs),
             peak_memory_mb=statistics.median(cost.memory_mb for cost in self.costs),
-            requests_per_item=self.requests / self.items,
-            write_units_per_item=self.write_units / self.items,
-            read_units_per_item=self.read_units / self.items,
+            requests_per_item=self._per_item(self.requests),
+            write_units_per_item=self._per_item(self.write_units),
+            read_units_per_item=self._per_item(self.read_units),
             right=self.right,
         )
+
+    def _per_item(self, counted: float | None) -> float | None:
+        return None if counted is None else counted / self.items
 
 
 class Bench:

@@ -17,15 +17,15 @@ _BAR, _GAP, _LEFT, _WIDTH = 22, 8, 170, 420
 
 @dataclass(frozen=True)
 class Row:
-    """One contender's medians; CPU seconds are the client's, a unit is what DynamoDB reports."""
+    """One contender's medians; CPU seconds are the client's, a unit is what DynamoDB reports; None was not counted."""
 
     name: str
     items_per_second: float
     cpu_seconds_per_10k: float
     peak_memory_mb: float
-    requests_per_item: float
-    write_units_per_item: float
-    read_units_per_item: float
+    requests_per_item: float | None
+    write_units_per_item: float | None
+    read_units_per_item: float | None
     right: bool
 
 
@@ -55,11 +55,16 @@ def _table(name: str, rows: Sequence[Row]) -> str:
     lines += [
         f"| {row.name} | {row.items_per_second:,.0f} | {share(row.items_per_second / limit)} "
         f"| {ours / row.items_per_second:.1f} times | {row.cpu_seconds_per_10k:.2f} | {row.peak_memory_mb:.0f} "
-        f"| {row.requests_per_item:.4f} | {row.write_units_per_item:.2f} | {row.read_units_per_item:.4f} "
+        f"| {_counted(row.requests_per_item, 4)} | {_counted(row.write_units_per_item, 2)} "
+        f"| {_counted(row.read_units_per_item, 4)} "
         f"| {'yes' if row.right else 'NO'} |"
         for row in rows
     ]
     return "\n".join([*lines, ""])
+
+
+def _counted(number: float | None, digits: int) -> str:
+    return "" if number is None else f"{number:.{digits}f}"
 
 
 def share(part: float) -> str:
