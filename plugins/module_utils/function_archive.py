@@ -39,7 +39,7 @@ def main() -> None:
     """Pack what comes in."""
     with tempfile.NamedTemporaryFile(suffix=".zip", delete=False) as file:
         file.write(packed(json.load(sys.stdin)))
-    print(file.name)
+    sys.stdout.write(f"{file.name}\n")
 
 
 if __name__ == "__main__":
