@@ -95,13 +95,15 @@ def _log_group(module: AnsibleAWSModule, wanted: Options) -> bool:
         name in found
         and found[name].get("retentionInDays") == wanted["retention"]
         # The operation that amazon.aws asks for, and so the caller's policy allows.
-        and _tagged(module, logs.list_tags_log_group(logGroupName=name)["tags"])
+        and _tagged(module, logs.list_tags_log_group(logGroupName=name).get("tags", {}))
     )
 
 
 def _function(module: AnsibleAWSModule, wanted: Options) -> bool:
     found = client(module, "lambda").get_function(FunctionName=wanted["name"])
     configuration = found["Configuration"]
+    # YAML has numbers, too, where a file's content is one.
+    code = {name: str(content) for name, content in wanted["code"].items()}
     settings = {
         "Description": wanted["description"],
         "Role": wanted["role"],
@@ -111,7 +113,7 @@ def _function(module: AnsibleAWSModule, wanted: Options) -> bool:
         "Timeout": wanted["timeout"],
         "MemorySize": wanted["memory_size"],
         "Environment": {"Variables": wanted["environment_variables"]},
-        "CodeSha256": b64encode(sha256(packed(wanted["code"])).digest()).decode(),
+        "CodeSha256": b64encode(sha256(packed(code)).digest()).decode(),
         "State": "Active",
         "LastUpdateStatus": "Successful",
     }

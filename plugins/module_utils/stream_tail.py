@@ -30,7 +30,8 @@ class StreamTail:
 
     def __init__(self, streams: Client, stream_arn: str, since: float) -> None:
         self._walk = ShardWalk(streams, stream_arn)
-        self._since = since
+        # A record's time is in whole seconds, rounded down.
+        self._since = int(since)
         self._keys: dict[bytes, Item] = {}
 
     @property

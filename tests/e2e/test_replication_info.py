@@ -163,6 +163,7 @@ WISHES = [
     ("function", "environment_variables", {"GATE": "b"}),
     ("function", "environment_variables", {"GATE": "a", "GATE_PARTS": "1"}),
     ("function", "code", {"replicator.py": "def handler(event, context): pass\n"}),
+    ("function", "code", {"replicator.py": 5}),
     *((part, "name", "nothing-there") for part in ALL),
 ]
 
