@@ -36,6 +36,13 @@ _ROUNDS = 3
 # A key that the source writes many times a second has to be looked at as often, to see the image that the target takes.
 _SHORTEST_PAUSE = 0.02
 _LONGEST_PAUSE = 4.0
+# Until a key was seen to move, it is taken for one that has stood still for so many rounds.
+_STILL = 4
+# Most keys in doubt were written once, and their change is on its way. So a key is first left alone for about as long
+# as a change takes, which is learned: shorter by the one factor when the first look has ended a doubt, and longer by
+# the other when it took more looks. Where four first looks out of five end a doubt, it stays as it is.
+_FIRST_PAUSE = 0.3
+_SHORTER, _LONGER = 0.98, 1.085
 _IMAGES = 2000
 
 Images = dict[bytes, bytes]
@@ -64,7 +71,7 @@ class _Doubt:
     since: float
     again: bool = False
     rounds: int = 0
-    still: int = 0
+    still: int = _STILL
     source: bytes | None = None
     target: bytes | None = None
     seen: set[bytes | None] = field(default_factory=set)
@@ -75,7 +82,8 @@ class _Doubt:
         return self.target in self.seen
 
     def observe(self, source: bytes | None, target: bytes | None) -> None:
-        self.still = self.still + 1 if source == self.source else 0
+        if self.rounds:
+            self.still = self.still + 1 if source == self.source else 0
         if len(self.seen) >= _IMAGES:
             self.seen.clear()
         self.seen.add(source)
@@ -121,6 +129,7 @@ class Doubts:
         self.begun = 0
         # Doubts in which the first look showed both sides to be equal.
         self.groundless = 0
+        self._first_pause = _FIRST_PAUSE
 
     def __len__(self) -> int:
         return len(self._open)
@@ -149,7 +158,7 @@ class Doubts:
     def _begin(self, key: bytes) -> None:
         now = self._clock()
         self._open[key] = _Doubt(key, now)
-        heapq.heappush(self._due, (now, key))
+        heapq.heappush(self._due, (now + min(self._first_pause, self._max_lag), key))
         self.begun += 1
 
     def wait(self) -> float | None:
@@ -176,6 +185,8 @@ class Doubts:
         if doubt.over:
             self.differences.pop(doubt.key, None)
             self.groundless += doubt.rounds == 1
+            if doubt.source == doubt.target:
+                self._learn(doubt)
             self._end(doubt)
             return
         deadline = doubt.since + self._max_lag
@@ -187,6 +198,10 @@ class Doubts:
         # The last round is not before the deadline, or a lag of just max_lag would be taken for a loss.
         next_round = self._clock() + doubt.pause()
         heapq.heappush(self._due, (min(next_round, deadline) if read_at < deadline else next_round, doubt.key))
+
+    def _learn(self, doubt: _Doubt) -> None:
+        pause = self._first_pause * (_SHORTER if doubt.rounds == 1 else _LONGER)
+        self._first_pause = min(_LONGEST_PAUSE, max(_FIRST_PAUSE, pause))
 
     def _end(self, doubt: _Doubt) -> None:
         del self._open[doubt.key]

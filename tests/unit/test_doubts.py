@@ -28,6 +28,7 @@ class World:
     def __init__(self, source: History, target: History, max_lag: float = MAX_LAG) -> None:
         self.now = 0.0
         self.reads = 0
+        self.arrival = 0.0
         self.doubts = Doubts(self._reader(source), self._reader(target), max_lag, 100, lambda: self.now)
 
     def _reader(self, history: History) -> Callable[[list[bytes]], Images]:
@@ -162,9 +163,12 @@ def test_batches_are_no_larger_than_asked() -> None:
         sizes.append(len(keys))
         return {}
 
-    doubts = Doubts(read, read, 60, 100, lambda: 0.0)
+    now = [0.0]
+    doubts = Doubts(read, read, 60, 100, lambda: now[0])
     doubts.begin(b"%d" % number for number in range(250))
-    while doubts.wait() is not None:
+    assert doubts.wait(), "a change on its way is waited for"
+    now[0] = 1.0
+    while len(doubts):
         doubts.round()
     assert sizes == [100, 100, 100, 100, 50, 50]
 
@@ -259,19 +263,41 @@ def test_pauses_grow_while_the_source_stands_still_to_a_limit(monkeypatch: pytes
         waits.append(round(wait, 2))
         world.now += wait
         world.doubts.round()
-    assert waits[:11] == [0, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2, 2]
+    assert waits[:6] == [0.3, 0.16, 0.32, 0.64, 1.28, 2]
     assert set(asked) == {(0.5, 1.0)}
     assert world.doubts.differences == {KEY: Difference.MISSING}
     # The last round comes when the lag has passed, not before.
     assert 30 <= world.now < 30.1
 
 
+def test_a_key_is_left_alone_for_as_long_as_changes_have_taken() -> None:
+    world = World(always(b"new"), lambda now: b"new" if now >= world.arrival else b"old")
+
+    def looks(lag: float) -> float:
+        """Return how often a key is looked at, on average, after some changes that took so long."""
+        for _unused in range(200):
+            world.arrival = world.now + lag
+            assert world.run() == {}
+        world.reads = 0
+        for _unused in range(100):
+            world.arrival = world.now + lag
+            assert world.run() == {}
+        return world.reads / 2 / 100
+
+    assert looks(0.1) == 1
+    assert looks(1.5) < 1.5
+    # Nor is a long lag remembered for ever.
+    assert looks(0.1) == 1
+    world.doubts.begin([KEY])
+    assert world.doubts.wait() == pytest.approx(0.3)
+
+
 def test_a_source_that_moves_is_looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.uniform", lambda least, most: most)
     world = World(counter(0.001), always(None), max_lag=1.0)
     world.run()
-    # A round takes two reads, and 0.02 s go by between two of them.
-    assert world.reads / 2 == pytest.approx(1.0 / (0.02 + 2 * READ_SECONDS), abs=3)
+    # A round takes two reads, and 0.02 s go by between two of them, once the source was seen to move.
+    assert world.reads / 2 == pytest.approx(2 + (1.0 - 0.3 - 0.32) / (0.02 + 2 * READ_SECONDS), abs=3)
 
 
 def test_all_doubts_are_counted() -> None:
@@ -285,4 +311,4 @@ def test_without_a_lag_the_rounds_are_three_with_a_pause_before_each_later_one(m
     world = World(always(b"old"), always(None), max_lag=0.0)
     assert world.run() == {KEY: Difference.MISSING}
     assert world.reads == 2 * 3
-    assert world.now == pytest.approx(0.02 + 0.04 + 6 * READ_SECONDS)
+    assert world.now == pytest.approx(0.32 + 0.64 + 6 * READ_SECONDS)
