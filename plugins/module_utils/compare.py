@@ -39,12 +39,8 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.baseline import (
     recorded,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.commands import place_variables
-from ansible_collections.sealift.dynamodb.plugins.module_utils.comparison import (
-    MAX_THREADS,
-    Comparison,
-    Outcome,
-    Spec,
-)
+from ansible_collections.sealift.dynamodb.plugins.module_utils.compare_split import MAX_THREADS, segments_for
+from ansible_collections.sealift.dynamodb.plugins.module_utils.comparison import Comparison, Outcome, Spec
 from ansible_collections.sealift.dynamodb.plugins.module_utils.direction import Direction, ends
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import expiry_of
@@ -87,8 +83,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tail import Tail,
 from ansible_collections.sealift.dynamodb.plugins.module_utils.verify_result import entry_of, result_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.words import duration_text
 
-_MIN_SEGMENTS = 4
-_SEGMENT_BYTES = 64 * 1024 * 1024
 _RANGES = {
     "total_segments": (1, 1_000_000),
     "window": (0, None),
@@ -332,12 +326,6 @@ def _not_replicated(source: Description, direction: Direction) -> SealiftError:
         f"behind the other table is. Nothing was changed. The stage {stage} starts replication: "
         f"{stage_command(name, stage)}"
     )
-
-
-def segments_for(*tables: Description) -> int:
-    """Return a number of segments by the larger table's size, which AWS knows a few hours late."""
-    size = max(table.get("TableSizeBytes", 0) for table in tables)
-    return min(MAX_THREADS, max(_MIN_SEGMENTS, size // _SEGMENT_BYTES))
 
 
 def _refuse_unlike(source: Description, target: Description) -> None:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from ansible_collections.sealift.dynamodb.plugins.module_utils.backoff import Backoff
 from ansible_collections.sealift.dynamodb.plugins.module_utils.batch_get import BATCH_KEYS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.canonical import KeyForm
+from ansible_collections.sealift.dynamodb.plugins.module_utils.compare_split import MAX_THREADS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.doubts import Difference, Doubts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import NO_EXPIRY, Expiry
 from ansible_collections.sealift.dynamodb.plugins.module_utils.images import ImageReader, ScanImages
@@ -30,7 +31,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import Page,
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.window import Side, Window
 
-MAX_THREADS = 16
 # Tables with more differences than this are not each other's copies, and no list of keys would help.
 MAX_DIFFERENCES = 100_000
 _MAX_OPEN_DOUBTS = 50_000

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.compare import segments_for
+from ansible_collections.sealift.dynamodb.plugins.module_utils.compare_split import segments_for
 from ansible_collections.sealift.dynamodb.plugins.module_utils.cost import (
     A_DAY,
     AFTERWARDS,

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils import sampling
-from ansible_collections.sealift.dynamodb.plugins.module_utils.compare import compare_tables, segments_for
+from ansible_collections.sealift.dynamodb.plugins.module_utils.compare import compare_tables
+from ansible_collections.sealift.dynamodb.plugins.module_utils.compare_split import segments_for
 from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import (
     Estimate,
     estimate_seed,
