@@ -15,27 +15,25 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import stage_command
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import (
-    Client,
     Description,
     refuse_out_of_range,
     with_diff,
 )
-from ansible_collections.sealift.dynamodb.plugins.module_utils.carriage import Carriage, named, read_carriage
+from ansible_collections.sealift.dynamodb.plugins.module_utils.carriage import named, read_carriage
 from ansible_collections.sealift.dynamodb.plugins.module_utils.clone_changes import create_table, make
-from ansible_collections.sealift.dynamodb.plugins.module_utils.clone_state import Decision, Standing, decide
+from ansible_collections.sealift.dynamodb.plugins.module_utils.clone_look import Clone, says
+from ansible_collections.sealift.dynamodb.plugins.module_utils.clone_state import Decision, decide
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.journal import Journal, ensure_journal
-from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import Key, resolve_key
+from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import resolve_key
 from ansible_collections.sealift.dynamodb.plugins.module_utils.not_carried import not_carried
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import refuse_same_table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.policy_arns import denies
 from ansible_collections.sealift.dynamodb.plugins.module_utils.setting import TableAt, shared_client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.settings import (
     BY_NAME,
-    SETTINGS,
     TableSettings,
     read_settings,
-    wanted_beside,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import SOURCE_ENTRY, is_ours
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import stream_of
@@ -50,7 +48,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import (
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.target_checks import (
     CLONE_ENTRY,
-    made_by_us,
     refuse_unfit_target,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.template import (
@@ -58,52 +55,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.template import (
     template_of,
     write_template,
 )
-
-
-@dataclass(frozen=True)
-class Clone:
-    """What there is and what is wanted, read once and decided from.
-
-    :param existing: DescribeTable's answer; None where there is no such table.
-    :param entry: the journal's about the clone.
-    """
-
-    module: AnsibleAWSModule
-    dynamodb: Client
-    journal: Journal
-    source: Description
-    key: Key
-    carriage: Carriage
-    existing: Description | None
-    entry: dict[str, Any] | None
-    in_use: bool
-
-    @property
-    def name(self) -> str:
-        """Return the clone's name."""
-        return self.carriage.passage.target
-
-    @property
-    def after_seed(self) -> bool:
-        """Whether the copy is complete."""
-        return bool(self.module.params["after_seed"])
-
-    def at(self, description: Description) -> TableAt:
-        """Return the clone as the settings know it."""
-        return TableAt(self.module, Side.TARGET, description)
-
-    def standing(self, **values: Any) -> Standing:
-        """Return what is known about it."""
-        made = made_by_us(self.entry, self.existing) if self.existing else True
-        carried = (self.entry or {}).get("carried") or () if self.existing else ()
-        known = Standing(
-            ours=made,
-            carried=tuple(carried),
-            copied=self.after_seed,
-            corrects=self.module.params["state"] == "present",
-            in_use=self.in_use,
-        )
-        return replace(known, **values)
 
 
 def manage_clone(module: AnsibleAWSModule) -> dict[str, Any]:
@@ -114,7 +65,7 @@ def manage_clone(module: AnsibleAWSModule) -> dict[str, Any]:
     if module.params["after_seed"]:
         _refuse_early(clone)
     ensure_journal(shared_client(module, Side.SOURCE, "dynamodb"), clone.journal.table, module.check_mode)
-    existing, created = clone.existing, clone.existing is None and not clone.after_seed
+    existing, created = clone.existing, clone.existing is None and not clone.copied
     if not module.check_mode:
         if created:
             _warn_of_denials(clone)
@@ -126,7 +77,7 @@ def manage_clone(module: AnsibleAWSModule) -> dict[str, Any]:
 
 def _create(clone: Clone) -> Description:
     """Create the clone, after writing down that it is about to be: a table that was there before is never deleted."""
-    clone.journal.put(CLONE_ENTRY, _entry(clone, None, created=True))
+    clone.journal.put(CLONE_ENTRY, clone.about(None, created=True))
     try:
         return create_table(clone.dynamodb, clone.carriage, clone.key)
     except SealiftError as error:
@@ -146,8 +97,19 @@ def _look(module: AnsibleAWSModule) -> Clone:
     existing = find_table(dynamodb, target)
     refuse_unfit_target(dynamodb, journal, source, carriage.passage.target_arn, existing)
     switch = journal.get(SWITCH_ENTRY)
-    in_use = current_side(switch) is Side.TARGET or unfinished(switch)
-    return Clone(module, dynamodb, journal, source, key, carriage, existing, journal.get(CLONE_ENTRY), in_use)
+    return Clone(
+        module=module,
+        dynamodb=dynamodb,
+        journal=journal,
+        source=source,
+        key=key,
+        carriage=carriage,
+        existing=existing,
+        entry=journal.get(CLONE_ENTRY),
+        in_use=current_side(switch) is Side.TARGET or unfinished(switch),
+        copied=module.params["after_seed"],
+        corrects=module.params["state"] == "present",
+    )
 
 
 def _refuse_early(clone: Clone) -> None:
@@ -179,17 +141,14 @@ def _completed(clone: Clone, existing: Description | None, created: bool) -> dic
     """Set what is to be set by now, and return the outcome, which in check mode is foretold."""
     active = clone.module.params["wait"] or bool(existing and existing["TableStatus"] == "ACTIVE")
     standing = clone.standing(active=active)
-    actual, unread = _fresh(clone.carriage), dict[str, str]()
+    actual, unread = _fresh(clone), dict[str, str]()
     if existing and not created and active:
-        actual, unread = read_settings(clone.at(existing), _compared(clone.carriage))
+        actual, unread = read_settings(clone.at(existing), clone.compared)
     elif not created and not existing:
         # In check mode the stages before have changed nothing.
         before = decide(clone.carriage.wanted, actual, clone.standing(copied=False))
         actual, standing = _after(actual, before), clone.standing(carried=tuple(before.given))
-    wanted = wanted_beside(clone.carriage.wanted_of(actual), actual, clone.carriage.source)
-    if clone.key.arn is None:
-        # The AWS managed key had no ARN before this table used it for the first time in the account.
-        wanted = replace(wanted, spec=replace(wanted.spec, kms_key_arn=actual.spec.kms_key_arn))
+    wanted = clone.wanted(actual)
     decision = decide(wanted, actual, standing)
     final = _after(actual, decision)
     if existing and not clone.module.check_mode:
@@ -201,39 +160,22 @@ def _completed(clone: Clone, existing: Description | None, created: bool) -> dic
     return _result(clone, Outcome(created, actual, wanted, decision, final, existing, unread))
 
 
-def _compared(carriage: Carriage) -> list[str]:
-    """Return the settings that are read of the clone: none on request that nobody has asked for."""
-    return [setting.name for setting in SETTINGS if not setting.on_request or setting.name in carriage.wanted.later]
-
-
-def _fresh(carriage: Carriage) -> TableSettings:
+def _fresh(clone: Clone) -> TableSettings:
     """Return the settings of the clone right after CreateTable."""
-    later: dict[str, Any] = {}
-    for name in _compared(carriage):
+    wanted, later = clone.carriage.wanted, dict[str, Any]()
+    for name in clone.compared:
         setting = BY_NAME[name]
-        later[name] = carriage.wanted.later.get(name, setting.off) if setting.with_the_table else setting.off
-    return TableSettings(carriage.wanted.spec, later)
+        later[name] = wanted.later.get(name, setting.off) if setting.with_the_table else setting.off
+    return TableSettings(wanted.spec, later)
 
 
 def _after(actual: TableSettings, decision: Decision) -> TableSettings:
     return TableSettings(decision.spec or actual.spec, {**actual.later, **decision.later})
 
 
-def _entry(clone: Clone, table: Description | None, created: bool) -> dict[str, Any]:
-    return {
-        "target": clone.name,
-        "target_arn": clone.carriage.passage.target_arn,
-        "target_table_id": table_id(table) if table else None,
-        "source_table_id": table_id(clone.source),
-        "created": created,
-    }
-
-
 def _record(clone: Clone, table: Description, created: bool, decision: Decision) -> None:
-    ours = created or made_by_us(clone.entry, table)
-    values = _entry(clone, table, ours) | {"carried": sorted(decision.given)}
-    before = clone.journal.get(CLONE_ENTRY)
-    if before is None or {name: before.get(name) for name in values} != values:
+    values = clone.noted(table, created, decision)
+    if not says(clone.journal.get(CLONE_ENTRY), values):
         clone.journal.put(CLONE_ENTRY, values)
 
 
@@ -261,7 +203,7 @@ def _result(clone: Clone, outcome: Outcome) -> dict[str, Any]:
         what = "The option state (playbook: clone_state) present corrects what can be corrected in place."
         if clone.in_use:
             what = "Applications use it, so it is left as it is."
-        elif module.params["state"] == "present":
+        elif clone.corrects:
             what = "That can't be corrected in place; differences says why."
         names = named(decision.differences)
         module.warn(f"Table {clone.name} exists already and differs from what is wanted in: {names}. {what}")
@@ -273,7 +215,7 @@ def _result(clone: Clone, outcome: Outcome) -> dict[str, Any]:
         "not_carried": [],
     }
     own_stream = _has_own_stream(clone)
-    if not clone.after_seed:
+    if not clone.copied:
         source = TableAt(module, Side.SOURCE, clone.source)
         result["not_carried"] = not_carried(source, clone.carriage, own_stream) + _unread(outcome.unread)
     if module.params["template_path"]:

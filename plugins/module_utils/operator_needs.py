@@ -108,6 +108,10 @@ _SCALING_CHANGES = (
 # A policy by a target makes alarms, in its caller's name.
 _ALARM_CHANGES = "DeleteAlarms DescribeAlarms PutMetricAlarm"
 _KINESIS = "DisableKinesisStreamingDestination EnableKinesisStreamingDestination UpdateKinesisStreamingDestination"
+_SETTINGS = (
+    "DescribeContinuousBackups DescribeKinesisStreamingDestination DescribeTimeToLive GetResourcePolicy "
+    "ListTagsOfResource"
+)
 _FIRST = "only for the first use of the setting in the account"
 _UNTOLD = "without it clone can't tell all that the clone lacks"
 
@@ -123,20 +127,8 @@ _ROWS = (
     _Row("cutover", "target", "dynamodb", "UpdateTable"),
     _Row("cutover", "target_stream", "dynamodb", "DescribeStream"),
     # The clone's settings; what must wait for the copy is set by the stage seed.
-    _Row(
-        "plan clone seed",
-        "source",
-        "dynamodb",
-        "DescribeContinuousBackups DescribeKinesisStreamingDestination DescribeTimeToLive GetResourcePolicy "
-        "ListTagsOfResource",
-    ),
-    _Row(
-        "clone seed",
-        "target",
-        "dynamodb",
-        "DescribeContinuousBackups DescribeKinesisStreamingDestination DescribeTimeToLive GetResourcePolicy "
-        "ListTagsOfResource",
-    ),
+    _Row("plan clone seed", "source", "dynamodb", _SETTINGS),
+    _Row("clone seed", "target", "dynamodb", _SETTINGS),
     _Row("plan clone seed", "all_of_source", "dynamodb", "ListContributorInsights"),
     _Row("clone seed", "all_of_target", "dynamodb", "ListContributorInsights"),
     _Row("plan clone seed retire", "all_of_source", _SCALING, _SCALED),
@@ -237,10 +229,14 @@ _REMOVING = (
 # Only plan looks at permissions, and goes on without these.
 _UNSEEN = "without it plan can't tell what is missing"
 _UNREAD = "without it plan can't tell who may use the key"
+_INCOMPLETE = "without it plan can't tell whether the clone is complete"
 _DEPENDENTS = "without it plan can't tell what depends on the table"
 _LOOKING = (
     _Row("plan", "source", "dynamodb", "Scan", "without it plan can't tell how large items are"),
     _Row("plan", "all_of_source", "cloudwatch", "GetMetricData", "without it plan can't tell how much is written"),
+    _Row("plan", "target", "dynamodb", _SETTINGS, _INCOMPLETE),
+    _Row("plan", "all_of_target", "dynamodb", "ListContributorInsights", _INCOMPLETE),
+    _Row("plan", "all_of_target", _SCALING, _SCALED, _INCOMPLETE),
     _Row("plan", "all_of_source", "pipes", "ListPipes", _DEPENDENTS),
     _Row("plan", "all_of_source", "backup", "ListBackupPlans", _DEPENDENTS),
     _Row("plan", "backup_plans", "backup", "GetBackupSelection ListBackupSelections", _DEPENDENTS),

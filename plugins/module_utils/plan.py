@@ -11,7 +11,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from typing import Any
 
@@ -33,6 +33,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import (
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_advice import advice_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_consumers import consumers_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_cost import cost_section
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_done import done_stages
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_facts import Facts, read_facts
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_file import (
     plan_file,
@@ -80,10 +81,9 @@ def make_plan(module: AnsibleAWSModule) -> dict[str, Any]:
     refuse_out_of_range(module.params, _RANGES)
     try:
         facts = read_facts(module)
-        sections = [section(module, facts) for section in DETAILS] if module.params["details"] else []
+        plan = _plan(facts, *_details(module, facts)) if module.params["details"] else _plan(facts)
     except SealiftError as error:
         raise explain_denied(module, error) if module.params["details"] else error from error
-    plan = _plan(facts, sections)
     for name in ("missing", "problems", "summary"):
         plan[name] = [repeatable(line, module.params) for line in plan[name]]
     result = {"changed": False, "plan": plan, "plan_path": _write(module, facts, plan)}
@@ -102,8 +102,14 @@ def _write(module: AnsibleAWSModule, facts: Facts, plan: dict[str, Any]) -> str 
     return str(file)
 
 
-def _plan(facts: Facts, sections: list[Section]) -> dict[str, Any]:
-    steps = stages(facts)
+def _details(module: AnsibleAWSModule, facts: Facts) -> tuple[list[Section], list[str]]:
+    """Return the sections that ask more of AWS, and the stages that need not be run again."""
+    sections = [section(module, facts) for section in DETAILS]
+    return sections, done_stages(module, facts, [problem for section in sections for problem in section.problems])
+
+
+def _plan(facts: Facts, sections: Collection[Section] = (), done: Collection[str] = ()) -> dict[str, Any]:
+    steps = stages(facts, done)
     problems = seed_problems(facts) + [problem for section in sections for problem in section.problems]
     lines = head_lines(facts) + [f"{each['stage']}: {each['does']}" for each in steps]
     lines += [line for section in sections for line in section.lines]
@@ -112,6 +118,7 @@ def _plan(facts: Facts, sections: list[Section]) -> dict[str, Any]:
         | {section.name: section.data for section in sections}
         | {
             "stages": steps,
+            "done": [stage["stage"] for stage in steps if stage["stage"] in done],
             "missing": missing(facts),
             "problems": problems,
             "summary": lines + [f"PROBLEM with {problem}" for problem in problems],

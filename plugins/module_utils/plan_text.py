@@ -8,6 +8,8 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ansible_collections.sealift.dynamodb.plugins.module_utils.admission import cannot_arm, switched_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deadline import Deadline, clock_time
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import account_of, elsewhere
@@ -32,11 +34,14 @@ def head_lines(facts: Facts) -> list[str]:
     return lines
 
 
-def stages(facts: Facts) -> list[dict[str, str]]:
-    """Return what each stage will do (stage, does)."""
+def stages(facts: Facts, done: Collection[str]) -> list[dict[str, str]]:
+    """Return what each stage will do (stage, does).
+
+    :param done: the stages that are known to have nothing to do.
+    """
     texts = {
         "stream": _stream_text(facts),
-        "clone": _clone_text(facts),
+        "clone": f"nothing: {facts.target_name} is as it should be" if "clone" in done else _clone_text(facts),
         "replicate": _replicate_text(facts),
         "seed": _seed_text(facts),
         "verify": f"compare every item of {facts.source['TableName']} and {facts.target_name}, in both directions",

@@ -342,6 +342,15 @@ plan:
       type: list
       elements: dict
       returned: always
+    done:
+      description:
+        - Those of the stages V(stream), V(clone) and V(seed) that would find nothing to do, so that a run of all stages
+          need not begin them.
+        - None without O(details), before the seed is complete, and after a cutover was begun.
+      type: list
+      elements: str
+      returned: always
+      version_added: 0.5.0
     missing:
       description: What replication can't be armed without, with the stage that makes it.
       type: list

@@ -43,6 +43,22 @@ def packed(code: Mapping[str, bytes]) -> bytes:
     return archive.getvalue()
 
 
+def attach(emulator: Emulator, function: str, stream_arn: str) -> None:
+    """Create a function that does nothing, and a disabled mapping by which it reads a stream."""
+    functions = emulator.client("lambda")
+    functions.create_function(
+        FunctionName=function,
+        Runtime="python3.13",
+        Role=ROLE,
+        Handler="index.handler",
+        Code={"ZipFile": packed({"replicator.py": b"def handler(event, context): pass"})},
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName=function)
+    functions.create_event_source_mapping(
+        FunctionName=function, EventSourceArn=stream_arn, StartingPosition="TRIM_HORIZON", Enabled=False
+    )
+
+
 def wait_for(what: str, condition: Callable[[], Any], seconds: float = WAIT_SECONDS, pause: float = 0.1) -> Any:
     """Return the condition's value as soon as it is true."""
     end = time.monotonic() + seconds

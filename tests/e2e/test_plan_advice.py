@@ -11,10 +11,9 @@ from ansible_collections.sealift.dynamodb.plugins.modules import dynamodb_plan
 from tests.e2e.deployment import called
 from tests.e2e.live_table import create_table
 from tests.e2e.playbook import one_paragraph, playbook
-from tests.e2e.replicator_harness import packed
+from tests.e2e.replicator_harness import ROLE, attach
 from tests.emulator import Emulator
 
-ROLE = "arn:aws:iam::123456789012:role/of-the-test"
 STREAM = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
 KINDS = (
     "cloudformation_stack",
@@ -53,7 +52,7 @@ def surround(emulator: Emulator, table: str) -> dict[str, list[str]]:
     )
     stream = described["LatestStreamArn"]
     for function in ("search", plan(emulator, table)["plan"]["names"]["function"]):
-        _attach(emulator, function, stream)
+        attach(emulator, function, stream)
     topic = emulator.client("sns").create_topic(Name="changes")["TopicArn"]
     emulator.client("pipes").create_pipe(
         Name="audit", Source=stream, Target=topic, RoleArn=ROLE, DesiredState="STOPPED"
@@ -69,21 +68,6 @@ def surround(emulator: Emulator, table: str) -> dict[str, list[str]]:
     _plan_backups(emulator, "nightly", ListOfTags=[_tag("backup", "daily")])
     _plan_backups(emulator, "of-others", Resources=[f"{described['TableArn']}-other"])
     return dict(zip(KINDS, (["shop"], ["search"], ["audit"], ["lake"], ["cache"], ["nightly"]), strict=True))
-
-
-def _attach(emulator: Emulator, function: str, stream: str) -> None:
-    functions = emulator.client("lambda")
-    functions.create_function(
-        FunctionName=function,
-        Runtime="python3.13",
-        Role=ROLE,
-        Handler="index.handler",
-        Code={"ZipFile": packed({"replicator.py": b"def handler(event, context): pass"})},
-    )
-    functions.get_waiter("function_active_v2").wait(FunctionName=function)
-    functions.create_event_source_mapping(
-        FunctionName=function, EventSourceArn=stream, StartingPosition="TRIM_HORIZON", Enabled=False
-    )
 
 
 def _tag(key: str, value: str) -> dict[str, str]:
