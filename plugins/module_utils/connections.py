@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
+from http.client import CONTINUE, HTTPException, HTTPResponse
 from queue import Empty
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -29,8 +29,14 @@ except ImportError:
     pass
 
 
+# What http.client takes.
+_LONGEST_LINE = 65_536
+_MOST_HEADERS = 100
+_EMPTY_LINES = frozenset({b"\r\n", b"\n"})
+
+
 class Headers(Protocol):
-    """Found by their names, in upper case or lower."""
+    """Found by their names in lower case."""
 
     def get(self, name: str, /) -> str | None: ...
 
@@ -102,9 +108,41 @@ class Connections:
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
+class _Response(HTTPResponse):
+    """An answer whose headers are read line by line, in lower case: http.client reads them as it would a mail's."""
+
+    def begin(self) -> None:
+        """Read up to the content."""
+        status = CONTINUE
+        while status == CONTINUE:
+            version, status, _reason = self._read_status()  # type: ignore[attr-defined]
+            headers = _read_headers(self.fp)
+        self.status = status
+        self.version = 11 if version == "HTTP/1.1" else 10
+        self.headers = headers  # type: ignore[assignment]
+        self.chunked = headers.get("transfer-encoding", "").lower() == "chunked"
+        self.chunk_left = None
+        length = headers.get("content-length", "")
+        self.length = int(length) if length.isdecimal() and not self.chunked else None
+        # Of neither, the end of the connection is the content's.
+        unknown = self.length is None and not self.chunked
+        self.will_close = bool(self._check_close()) or unknown  # type: ignore[attr-defined]
+
+
+def _read_headers(file: Any) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    # A line that does not end, or none at all, has no place before the empty one.
+    while (line := file.readline(_LONGEST_LINE + 1)) not in _EMPTY_LINES:
+        name, colon, value = line.decode("latin-1").partition(":")
+        if not (colon and value.endswith("\n")) or len(headers) >= _MOST_HEADERS:
+            raise HTTPException("what answers does not speak HTTP")
+        headers[name.lower()] = value.strip()
+    return headers
+
+
 def _receive(sock: Any) -> tuple[Answer, bool]:
     """Return what is answered, and whether the connection can be used again."""
-    response = HTTPResponse(sock, method="POST")
+    response = _Response(sock, method="POST")
     try:
         response.begin()
         content = response.read()

@@ -98,6 +98,21 @@ def half_a_head(handler: BaseHTTPRequestHandler) -> None:
     handler.connection.shutdown(socket.SHUT_RDWR)
 
 
+def half_the_headers(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nServer: this\r\n")
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+def endless_headers(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"".join(b"Server-%d: this\r\n" % number for number in range(200)))
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+def an_endless_header(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nServer: " + b"x" * 80_000 + b"\r\n\r\n")
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
 def something_else(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b"SSH-2.0-OpenSSH\r\n")
     handler.connection.shutdown(socket.SHUT_RDWR)
@@ -109,7 +124,13 @@ def no_answer_in_time(handler: BaseHTTPRequestHandler) -> None:
 
 
 @pytest.mark.parametrize("open_already", [True, False])
-@pytest.mark.parametrize("fault", [nothing, half_a_body, half_a_head, something_else, no_answer_in_time])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(nothing, half_a_body, half_a_head, half_the_headers, something_else, no_answer_in_time),
+        *(endless_headers, an_endless_header),
+    ],
+)
 def test_a_fault_is_an_error_after_which_the_next_request_arrives(
     server: Server, fault: Callable[[BaseHTTPRequestHandler], None], open_already: bool
 ) -> None:
@@ -129,6 +150,42 @@ def test_a_fault_is_an_error_after_which_the_next_request_arrives(
     assert caught.value.retryable
     assert scan.call(REQUEST, whole)["Count"] == 2
     assert server.connections == 2
+
+
+def answered(text: bytes, ends: bool = False) -> Callable[[BaseHTTPRequestHandler], bool]:
+    """Return what answers with that, and perhaps closes the connection afterwards."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> bool:
+        handler.wfile.write(text)
+        handler.close_connection = ends
+        return True
+
+    return answer
+
+
+LENGTH = b"%d" % len(ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("head", "ends"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: " + LENGTH, False),
+        (b"HTTP/1.1 200\r\nCONTENT-LENGTH:" + LENGTH, False),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: " + LENGTH, False),
+        (b"HTTP/1.1 200 OK\nContent-Length: %s\n" % LENGTH, False),
+        (b"HTTP/1.1 200 OK\r\nServer: this: that\r\nContent-Length:  %s " % LENGTH, False),
+        (b"HTTP/1.1 200 OK\r\nServer: this", True),
+        (b"HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: " + LENGTH, True),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: " + LENGTH, True),
+        (b"HTTP/1.0 200 OK", True),
+    ],
+)
+def test_every_form_of_a_head_is_understood(server: Server, head: bytes, ends: bool) -> None:
+    scan = wire(server.client())
+    scan.call(REQUEST, whole)
+    server.instead = answered(head.rstrip(b"\n") + b"\r\n\r\n" + ANSWER, ends)
+    assert [scan.call(REQUEST, whole)["Count"] for _unused in range(2)] == [2, 2]
+    assert server.connections == (2 if ends else 1)
 
 
 def test_an_answer_in_chunks_is_whole(server: Server) -> None:
