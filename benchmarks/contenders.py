@@ -13,6 +13,7 @@ import venv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.gate import Gate
@@ -39,6 +40,12 @@ class Contender:
     most_items: int | None = None
 
 
+def command(module: str, **options: Any) -> list[str]:
+    """Return what runs a module of the collection as Ansible would, without Ansible around it."""
+    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {"journal": JOURNAL} | options})
+    return [sys.executable, "-m", f"ansible_collections.sealift.dynamodb.plugins.modules.{module}", arguments]
+
+
 def contenders(folder: Path) -> list[Contender]:
     """Return all of them, installed."""
     copier, dumper, cli = _node(folder / "node"), _python(folder / "dynamodump"), _python(folder / "awscli")
@@ -46,13 +53,12 @@ def contenders(folder: Path) -> list[Contender]:
     shutil.copy(clients / "copy_dynamodb_table.js", copier)
     _install(dumper, "dynamodump==1.11.1")
     _install(cli, "awscli==1.42.70")
-    ours = [sys.executable, "-m", "benchmarks.clients.module"]
 
     def seed(_endpoint: str, source: str, target: str) -> list[list[str]]:
-        return [[*ours, "dynamodb_backfill", json.dumps({"source": source, "target": target, "journal": JOURNAL})]]
+        return [command("dynamodb_backfill", source=source, target=target)]
 
     def compare(_endpoint: str, source: str, target: str) -> list[list[str]]:
-        return [[*ours, "dynamodb_compare", json.dumps({"source": source, "target": target, "journal": JOURNAL})]]
+        return [command("dynamodb_compare", source=source, target=target)]
 
     def dynamodump(endpoint: str, source: str, target: str) -> list[list[str]]:
         place = urlsplit(endpoint)

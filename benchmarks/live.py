@@ -12,13 +12,12 @@ from __future__ import annotations
 import json
 import queue
 import random
-import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any, Self
 
-from benchmarks.contenders import JOURNAL, arm, environment_of
+from benchmarks.contenders import arm, command, environment_of
 from benchmarks.measure import run
 from benchmarks.workload import Item, Workload, create, fill
 from tests.emulator.dynamodb_local import DynamoDBLocal
@@ -80,12 +79,10 @@ class Writes:
 
 def compare(engine: DynamoDBLocal) -> dict[str, Any]:
     """Return a compare's result."""
-    options = {"source": "source", "target": "target", "journal": JOURNAL, "total_segments": 1}
-    arguments = json.dumps(options)
-    command = [sys.executable, "-m", "benchmarks.clients.module", "dynamodb_compare", arguments]
+    arguments = command("dynamodb_compare", source="source", target="target", total_segments=1)
     log = Path(__file__).resolve().parents[1] / "build" / "live.log"
     log.parent.mkdir(exist_ok=True)
-    output = run(command, environment_of(engine, engine.endpoint), log).output
+    output = run(arguments, environment_of(engine, engine.endpoint), log).output
     result: dict[str, Any] = json.loads(output[output.index("{") :])
     return result
 
