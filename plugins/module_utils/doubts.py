@@ -106,6 +106,8 @@ class Doubts:
     :param batch: keys a read at most.
     :param clock: seconds, monotonic.
     :param ended: is told each key whose doubt has ended, whatever came out.
+    :param patient: whether a key is first left alone for as long as changes take. Not where somebody waits for the end,
+        as a cutover does while writes are refused.
     """
 
     def __init__(
@@ -116,6 +118,7 @@ class Doubts:
         batch: int,
         clock: Callable[[], float] = time.monotonic,
         ended: Callable[[bytes], None] = lambda key: None,
+        patient: bool = True,
     ) -> None:
         self._read_source = read_source
         self._read_target = read_target
@@ -129,7 +132,8 @@ class Doubts:
         self.begun = 0
         # Doubts in which the first look showed both sides to be equal.
         self.groundless = 0
-        self._first_pause = _FIRST_PAUSE
+        self._patient = patient
+        self._first_pause = _FIRST_PAUSE if patient else 0.0
 
     def __len__(self) -> int:
         return len(self._open)
@@ -185,7 +189,7 @@ class Doubts:
         if doubt.over:
             self.differences.pop(doubt.key, None)
             self.groundless += doubt.rounds == 1
-            if doubt.source == doubt.target:
+            if self._patient and doubt.source == doubt.target:
                 self._learn(doubt)
             self._end(doubt)
             return

@@ -104,7 +104,7 @@ class Repair:
         )
 
     def _different(self, keys: list[bytes], max_lag: float) -> dict[bytes, Difference]:
-        doubts = Doubts(self._origin, self._destination, max_lag, BATCH_KEYS)
+        doubts = Doubts(self._origin, self._destination, max_lag, BATCH_KEYS, patient=False)
         doubts.begin(keys)
         doubts.settle()
         return doubts.differences

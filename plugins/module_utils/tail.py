@@ -74,7 +74,7 @@ class Tail:
         self._origin, self._destination = (
             ImageReader(table, self.form, rate, expiry) for table, rate in zip(tables, self._rates, strict=True)
         )
-        self._doubts = Doubts(self._origin, self._destination, max_lag, BATCH_KEYS, clock, self._ended)
+        self._doubts = Doubts(self._origin, self._destination, max_lag, BATCH_KEYS, clock, self._ended, patient=False)
         # When the oldest record was created that the doubt about a key stands for, and the one that it will after it.
         self._oldest: dict[bytes, float] = {}
         self._following: dict[bytes, float] = {}

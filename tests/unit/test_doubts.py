@@ -292,6 +292,22 @@ def test_a_key_is_left_alone_for_as_long_as_changes_have_taken() -> None:
     assert world.doubts.wait() == pytest.approx(0.3)
 
 
+def test_a_key_for_which_somebody_waits_is_looked_at_at_once() -> None:
+    now, lacking = [0.0], iter(range(40))
+
+    def read_target(keys: list[bytes]) -> Images:
+        return {} if next(lacking, None) is not None else dict.fromkeys(keys, b"new")
+
+    doubts = Doubts(lambda keys: dict.fromkeys(keys, b"new"), read_target, 1000, 100, lambda: now[0], patient=False)
+    for _unused in range(3):
+        doubts.begin([KEY])
+        assert doubts.wait() == 0
+        while len(doubts):
+            now[0] += 5
+            doubts.round()
+    assert doubts.differences == {}
+
+
 def test_a_source_that_moves_is_looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.uniform", lambda least, most: most)
     world = World(counter(0.001), always(None), max_lag=1.0)
