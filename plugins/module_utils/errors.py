@@ -77,6 +77,8 @@ _QUOTING_NOTHING = re.compile(
     r"(?:maximum )?(?:allowed )?size(?: limit of ?\d+ bytes)?"
     r"|Collection size exceeded)\.?"
 )
+# botocore has no class of its own for it.
+_RENEWED_IN_VAIN = "the refreshed credentials are still expired"
 _AGAIN = "Mend that and run the same command again: it goes on where it stopped."
 _OTHER_TIME = re.compile(r"Signature (?:expired|not yet current)")
 
@@ -190,13 +192,28 @@ def _told(error: Exception, what: str) -> SealiftError:
 
 
 @contextmanager
+def _renewal(what: str) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if _RENEWED_IN_VAIN not in str(error):
+            raise
+        raise SealiftError(
+            f"Could not {what}: the credentials were renewed, and the new ones have expired already. Set this "
+            "machine's clock (ntpd or chronyd keeps it right), or see to it that what gives the credentials gives newer "
+            "ones, and run the same command again: it goes on where it stopped."
+        ) from error
+
+
+@contextmanager
 def doing(what: str) -> Iterator[None]:
     """Turn any AWS error of the block into a SealiftError that says what was being done.
 
     :param what: completes "Could not …", for example "describe table users".
     """
     try:
-        yield
+        with _renewal(what):
+            yield
     except (ClientError, BotoCoreError) as error:
         raise _told(error, what) from error
 
@@ -217,7 +234,8 @@ def without_values(error: SealiftError, what: str) -> SealiftError:
 def handling_values(what: str) -> Iterator[None]:
     """Turn any AWS error of the block, whose requests hold items or other secrets, into one that quotes no value."""
     try:
-        yield
+        with _renewal(what):
+            yield
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise _told(error, what) from error
     except (ClientError, BotoCoreError) as error:

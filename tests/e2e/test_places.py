@@ -117,7 +117,7 @@ def test_into_another_account_and_region(quick: Emulator, name: str) -> None:
     with Follower(journey) as writer:
         assert journey.run("--tags", "stream,clone,replicate").succeeded().changed
         # From here on, whoever does not take on the role again and again is refused.
-        quick.configure(session_seconds=2)
+        quick.configure(session_seconds=4)
         assert journey.run("--tags", "seed,verify", "-e", "max_write_units=30").succeeded().changed
         quick.configure(session_seconds=3600)
         assert describe(there, clone)["TableArn"] == f"arn:aws:dynamodb:{OTHER_REGION}:{OTHER_ACCOUNT}:table/{clone}"

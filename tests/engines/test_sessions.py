@@ -15,6 +15,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import table_at
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 from tests.e2e.deployment import in_process
@@ -28,11 +29,14 @@ FILES = Path(__file__).parents[2] / "roles" / "replication" / "files"
 
 @pytest.fixture
 def role(emulator: Emulator, name: str) -> str:
-    """A role in the other account, where there is a table; its sessions last for a second."""
+    """A role in the other account, where there is a table; its sessions last for three seconds or four.
+
+    An end is told in whole seconds, and whoever takes on the role must hear of it before the session has ended.
+    """
     trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
     there = emulator.elsewhere(OTHER_ACCOUNT, OTHER_REGION)
     create(there.client("dynamodb"), name, "id:S")
-    emulator.configure(session_seconds=1)
+    emulator.configure(session_seconds=4)
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     arn: str = there.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=document)["Role"]["Arn"]
     return arn
@@ -61,6 +65,17 @@ def test_a_module_goes_on(emulator: Emulator, name: str, role: str) -> None:
         assert table.get()["TableArn"] == f"arn:aws:dynamodb:{OTHER_REGION}:{OTHER_ACCOUNT}:table/{name}"
         wait_for_the_end_of_a_session(emulator, role)
         assert table.get()["TableStatus"] == "ACTIVE"
+
+
+def test_a_module_says_that_a_session_has_ended_before_it_began(emulator: Emulator, name: str, role: str) -> None:
+    emulator.configure(session_seconds=0)
+    options = {"source": "users", "target": name, "target_region": OTHER_REGION, "target_role_arn": role}
+    with in_process(emulator, options) as module, pytest.raises(SealiftError) as raised:
+        table_at(module, Side.TARGET).get()
+    message = str(raised.value)
+    assert name in message
+    assert "the credentials were renewed, and the new ones have expired already" in message
+    assert "run the same command again" in message
 
 
 @pytest.fixture

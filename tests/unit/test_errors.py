@@ -60,3 +60,14 @@ def test_an_error_that_says_already_what_was_wrong_is_left_as_it_is() -> None:
 
 def test_missing_credentials_are_told() -> None:
     assert "no AWS credentials were found" in told(NoCredentialsError())
+
+
+def test_credentials_that_are_renewed_in_vain_are_told() -> None:
+    # botocore's own words; tests/engines/test_sessions.py hears them from botocore.
+    said = RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired.")
+    assert "Could not write table users: the credentials were renewed, and the new ones have expired" in told(said)
+
+
+def test_another_error_of_the_program_is_not_taken_for_one_of_aws() -> None:
+    with pytest.raises(RuntimeError, match="a defect"), handling_values("write table users"):
+        raise RuntimeError("a defect")
