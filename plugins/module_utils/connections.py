@@ -13,7 +13,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http.client import CONTINUE, HTTPException, HTTPResponse
 from queue import Empty
@@ -66,19 +66,20 @@ class Connections:
         proxied = self._session._proxy_config.proxy_url_for(url)
         self._pool: Any = None if proxied else self._session._manager.connection_from_url(url)
 
-    def send(self, request: AWSRequest, body: bytes) -> Answer:
-        """Send a signed request once; it has a Host header.
+    def send(self, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Send a request once.
 
-        :param body: the request's, which it was signed with.
+        :param headers: the host and the signature are among them.
         :raises botocore.exceptions.HTTPClientError: of the kind that botocore raises for it.
         """
         connection = self._open_connection() if self._pool else None
         if connection is None:
+            request = AWSRequest("POST", self._url, headers=dict(headers), data=body)
             response = self._session.send(request.prepare())
             return Answer(response.status_code, response.headers, response.content)
         goes_on = False
         try:
-            connection.sock.sendall(self._head(request, body) + body)
+            connection.sock.sendall(self._head(headers, body) + body)
             answer, goes_on = _receive(connection.sock)
             return answer
         except TimeoutError as error:
@@ -102,9 +103,9 @@ class Connections:
         self._pool._put_conn(connection)
         return None
 
-    def _head(self, request: AWSRequest, body: bytes) -> bytes:
+    def _head(self, headers: Mapping[str, str], body: bytes) -> bytes:
         lines = [f"POST {self._target} HTTP/1.1", "Accept-Encoding: identity", f"Content-Length: {len(body)}"]
-        lines += [f"{name}: {value}" for name, value in request.headers.items()]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 

@@ -200,8 +200,8 @@ def _renewal(what: str) -> Iterator[None]:
             raise
         raise SealiftError(
             f"Could not {what}: the credentials were renewed, and the new ones have expired already. Set this "
-            "machine's clock (ntpd or chronyd keeps it right), or see to it that what gives the credentials gives newer "
-            "ones, and run the same command again: it goes on where it stopped."
+            "machine's clock (ntpd or chronyd keeps it right), or see to it that what gives the credentials gives "
+            "newer ones, and run the same command again: it goes on where it stopped."
         ) from error
 
 

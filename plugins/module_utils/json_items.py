@@ -80,7 +80,8 @@ def _cut_list(text: str, position: int, form: Form, elements: list[Any]) -> int:
         start = position
         value, position = _read(text, start)
         elements.append(form(text[start:position], value))
-        position = _next(text, position)
+        # As DynamoDB writes it, without any space.
+        position = position + 1 if text.startswith(",{", position) else _next(text, position)
     return position + 1
 
 

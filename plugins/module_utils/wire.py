@@ -4,9 +4,10 @@
 """Requests to DynamoDB whose bodies are JSON already, over a boto3 client's own connections.
 
 Two thirds of a client's CPU time for a BatchWriteItem go into writing the request out along the service's model, into
-the user agent, the endpoint's rules and hooks that have nothing to do. botocore does all that once here. What makes a
-request right and safe it does each time: credentials and their renewal, the signature, TLS, proxies, time-outs. It also
-tells what an error means, and an answer's checksum is compared as botocore does it. Nothing is tried again here.
+the user agent, the endpoint's rules and hooks that have nothing to do. botocore does all that once here, and tells what
+is signed. What makes a request right and safe it does each time: credentials and their renewal, TLS, proxies,
+time-outs. It also tells what an error means, and an answer's checksum is compared as botocore does it. Nothing is tried
+again here.
 
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
@@ -21,17 +22,18 @@ from zlib import crc32
 
 try:
     from botocore import xform_name
-    from botocore.awsrequest import AWSRequest, AWSResponse, HeadersDict
+    from botocore.awsrequest import AWSResponse, HeadersDict
     from botocore.compat import HTTPHeaders
     from botocore.exceptions import ChecksumError
     from botocore.parsers import create_parser
     from botocore.signers import RequestSigner
 except ImportError:
     # AnsibleAWSModule reports the missing library before any of this is used.
-    AWSRequest = object  # type: ignore[assignment,misc]
+    pass
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.connections import Answer, Connections
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, handling_values
+from ansible_collections.sealift.dynamodb.plugins.module_utils.signature import Signature
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 
 T = TypeVar("T")
@@ -52,9 +54,10 @@ class Wire:
         self._client = table.dynamodb
         self._operation = self._client.meta.service_model.operation_model(operation)
         self._doing = doing
-        self._made, self._signer = self._make(request)
-        self._made["headers"]["Host"] = _host_of(self._made["url"])
-        self._connections = Connections(self._client, self._made["url"])
+        made, signer = self._make(request)
+        url = made["url"]
+        self._signature = Signature(signer, url, {**made["headers"], "Host": _host_of(url)}, made["context"])
+        self._connections = Connections(self._client, url)
         self._parser = create_parser(self._client.meta.service_model.metadata["protocol"])
 
     def call(self, text: str, read: Callable[[bytes], T]) -> T:
@@ -75,10 +78,7 @@ class Wire:
             ) from None
 
     def _send(self, body: bytes) -> bytes:
-        request = _Request("POST", self._made["url"], headers=dict(self._made["headers"]), data=body)
-        request.context = dict(self._made["context"])
-        self._signer.sign(self._operation.name, request)
-        answer = self._connections.send(request, body)
+        answer = self._connections.send(self._signature.sign(body), body)
         expected = answer.headers.get("x-amz-crc32")
         actual = str(crc32(answer.content))
         if expected not in (None, actual):
@@ -114,14 +114,6 @@ class Wire:
         )
         error: type[Exception] = self._client.exceptions.from_code(parsed["Error"]["Code"])
         return error(parsed, self._operation.name)
-
-
-class _Request(AWSRequest):
-    """A request whose body is bytes already; botocore would prepare all of it anew, to find that out."""
-
-    @property
-    def body(self) -> Any:
-        return self.data
 
 
 def _host_of(url: str) -> str:

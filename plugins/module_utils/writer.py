@@ -27,6 +27,9 @@ BATCH_BYTES = 16 * 1024 * 1024
 # Room for the request's own frame.
 _FRAME_BYTES = 64 * 1024
 
+# In UTF-8 a character has four bytes at most.
+_SMALL = BATCH_BYTES // BATCH_REQUESTS // 8
+
 # The text of one request of a batch.
 WriteRequest = str
 Request = TypeVar("Request")
@@ -85,7 +88,7 @@ class Writer:
 
     def write(self, requests: Iterable[WriteRequest]) -> float:
         """Write all requests, however long it takes, and return the write units consumed."""
-        return sum(self._write_batch(batch) for batch in batches(requests, size_of))
+        return sum(self._write_batch(batch) for batch in batches(requests, _weight))
 
     def _write_batch(self, batch: list[WriteRequest]) -> float:
         consumed = 0.0
@@ -120,6 +123,11 @@ class Writer:
         answer = self._wire.call(_body(self._name, batch), _read)
         units = sum(each.get("CapacityUnits", 0.0) for each in answer.get("ConsumedCapacity", []))
         return units, [text_of(request) for request in answer["UnprocessedItems"].get(self._name, [])]
+
+
+def _weight(request: WriteRequest) -> int:
+    """Return the bytes of a request's JSON; of a small one, which no batch can have too many of, the most it can be."""
+    return 4 * len(request) if len(request) <= _SMALL else size_of(request)
 
 
 def _read(body: bytes) -> dict[str, Any]:
