@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Use case: what of a replication is deployed as it is wanted.
 
-The modules of amazon.aws change what is not. Each of them takes a second to see that there is nothing to do, so they
-are left out where that is known. A part is in order only if they would change nothing of it; what can't be read is
-not, and they say why.
+The modules of amazon.aws, and dynamodb_replication, change what is not. Each of them takes a second to see that there
+is nothing to do, so they are left out where that is known. A part is in order only if they would change nothing of it;
+what can't be read is not, and they say why.
 
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
@@ -24,6 +24,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import client
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError, doing
 from ansible_collections.sealift.dynamodb.plugins.module_utils.function_archive import packed
+from ansible_collections.sealift.dynamodb.plugins.module_utils.replication import armed_mapping
 
 Options = dict[str, Any]
 Tags = Mapping[str, str]
@@ -33,7 +34,7 @@ _ALARM_STATE = ("ActionsEnabled", "AlarmArn", "AlarmConfigurationUpdatedTimestam
 
 
 def look_at_deployment(module: AnsibleAWSModule) -> dict[str, Any]:
-    """Return the parts that are in order, and the alarms that there are."""
+    """Return the parts that are in order, the mapping if it is, and the alarms that there are."""
     looks: dict[str, Callable[[AnsibleAWSModule, Options], bool]] = {
         "role": _role,
         "policy": _policy,
@@ -44,6 +45,7 @@ def look_at_deployment(module: AnsibleAWSModule) -> dict[str, Any]:
     return {
         "changed": False,
         "in_order": [part for part, look in looks.items() if _holds(look, module, part)],
+        "mapping": _mapping(module),
         "alarms": _alarms(module),
     }
 
@@ -122,6 +124,14 @@ def _function(module: AnsibleAWSModule, wanted: Options) -> bool:
         and not configuration.get("VpcConfig", {}).get("VpcId")
         and _tagged(module, found.get("Tags", {}))
     )
+
+
+def _mapping(module: AnsibleAWSModule) -> Options | None:
+    wanted = module.params["mapping"]
+    with suppress(SealiftError):
+        mapping = armed_mapping(module, wanted) if wanted else None
+        return mapping.returned() if mapping else None
+    return None
 
 
 def _alarms(module: AnsibleAWSModule) -> list[Options]:

@@ -35,7 +35,12 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.migration_state i
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import elsewhere, replication_names, spoken
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import client_at, table_arn_at
-from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import ENTRIES, Facts, Replication
+from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import (
+    ENTRIES,
+    Asking,
+    Facts,
+    Replication,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import ENTRY as SEED_ENTRY
 from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state import Side
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import find_table
@@ -45,20 +50,6 @@ Answer = TypeVar("Answer")
 
 _READABLE = frozenset({"ACTIVE", "UPDATING"})
 _VERIFY_COUNTS = ("item_counts", "reread", "missing", "extra", "changed", "mode", "clean", "complete", "finished_at")
-
-
-class _Asking:
-    """A module's connection with the parameters that reading a replication takes, wherever the tables are."""
-
-    check_mode = True
-
-    def __init__(self, module: AnsibleAWSModule, **params: Any) -> None:
-        self._module = module
-        self.params = module.params | params
-
-    def client(self, service: str, **options: Any) -> Any:
-        """Return a client of the module's connection."""
-        return self._module.client(service, **options)
 
 
 class Reader:
@@ -154,7 +145,7 @@ class Reader:
 
     def _flow(self, direction: Direction, target: str | None, entries: dict[str, dict[str, Any]]) -> Flow:
         # "absent" is what makes it look without the tables, too.
-        asking = _Asking(self._module, target=target or "", state="absent", wait_timeout=0)
+        asking = Asking(self._module, target=target or "", state="absent", wait_timeout=0)
         function = entries.get(ENTRIES[direction], {}).get("function")
         if function:
             asking.params["function"] = function

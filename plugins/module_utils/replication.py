@@ -32,7 +32,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.mapping import (
     update_mapping,
 )
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import refuse_same_table
-from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Facts, Replication
+from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_facts import Asking, Facts, Replication
 from ansible_collections.sealift.dynamodb.plugins.module_utils.replication_run import drain, open_gate, run
 from ansible_collections.sealift.dynamodb.plugins.module_utils.stream_state import predicted_stream, refuse_full_stream
 from ansible_collections.sealift.dynamodb.plugins.module_utils.streams import consumers_of
@@ -43,6 +43,18 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
 _KNOWN_RECENTLY_SECONDS = 60
 _PAUSE_LOOK_SECONDS = 30
 _LOOK_INTERVAL = 0.1
+
+# What a mapping is made of, as far as the user decides it.
+MAPPING_OPTIONS: dict[str, dict[str, Any]] = {
+    "gate_parts": {"type": "int", "default": 1},
+    "failure_queue": {"type": "str"},
+    "batch_size": {"type": "int", "default": 1000},
+    "maximum_batching_window_in_seconds": {"type": "int", "default": 1},
+    "parallelization_factor": {"type": "int", "default": 10},
+    "bisect_batch_on_function_error": {"type": "bool", "default": True},
+    "maximum_retry_attempts": {"type": "int", "default": -1},
+    "maximum_record_age_in_seconds": {"type": "int", "default": -1},
+}
 
 
 def manage_replication(module: AnsibleAWSModule) -> dict[str, Any]:
@@ -69,6 +81,26 @@ def manage_replication(module: AnsibleAWSModule) -> dict[str, Any]:
         "msg": _message(replication, before) if module.params["state"] == "armed" else "",
     }
     return with_diff(module, result, before.view(), after.view())
+
+
+def armed_mapping(module: AnsibleAWSModule, options: dict[str, Any]) -> EventSourceMapping | None:
+    """Return the mapping of a replication that runs, where arming it would change nothing.
+
+    :param options: what it would be armed with, by the module's names.
+    :raises SealiftError: arming would be refused.
+    """
+    asking = Asking(module, **options, state="armed", purge_tags=False, wait_timeout=1)
+    _refuse_bad_parameters(asking)
+    replication = Replication(asking)
+    before = replication.look(settle=False)
+    # What the journal does not know of yet, arming writes down.
+    known = "mapping_uuid" in before.record
+    if not (known and before.running and before.mapping and before.mapping.settled) or before.strays:
+        return None
+    _refuse_lossy(replication, before)
+    if _missing(replication, before) or _predict_armed(replication, before).view() != before.view():
+        return None
+    return before.mapping
 
 
 def _refuse_bad_parameters(module: AnsibleAWSModule) -> None:
@@ -130,12 +162,10 @@ def _misses_changes(replication: Replication, before: Facts) -> bool:
 
 def _armed(replication: Replication, before: Facts) -> Facts:
     """Arm what is not running; bring the options up to date in any case."""
-    _require_stages(replication, before)
-    if before.stream:
-        consumers = consumers_of(replication.lambda_client, before.stream["arn"])
-        refuse_full_stream(replication.origin, consumers, replication.function)
-    if before.mapping and before.mapping.starting_position != STARTING_POSITION:
-        refuse_lossy_mapping(replication.route, before.mapping)
+    if not replication.check_mode:
+        # In check mode they have created nothing yet.
+        _require_stages(replication, before)
+    _refuse_lossy(replication, before)
     if replication.check_mode:
         return _predict_armed(replication, before)
     ensure_journal(replication.dynamodb, replication.params["journal"], check_mode=False)
@@ -149,6 +179,15 @@ def _armed(replication: Replication, before: Facts) -> Facts:
     if "mapping_uuid" not in after.record:
         replication.note(after, target=replication.target, state="armed")
     return after
+
+
+def _refuse_lossy(replication: Replication, before: Facts) -> None:
+    """Refuse a stream that can't serve one more reader, and a mapping that may have left records out."""
+    if before.stream:
+        consumers = consumers_of(replication.lambda_client, before.stream["arn"])
+        refuse_full_stream(replication.origin, consumers, replication.function)
+    if before.mapping and before.mapping.starting_position != STARTING_POSITION:
+        refuse_lossy_mapping(replication.route, before.mapping)
 
 
 def _converge_mapping(replication: Replication, before: Facts) -> None:
@@ -198,18 +237,22 @@ def _predict_armed(replication: Replication, before: Facts) -> Facts:
 
 
 def _require_stages(replication: Replication, facts: Facts) -> None:
-    """Refuse to arm without what earlier stages, and the role, create; in check mode they have created nothing yet."""
+    """Refuse to arm without what earlier stages, and the role, create."""
+    for cause, stage in _missing(replication, facts).items():
+        raise SealiftError(cannot_arm(replication.route, cause, stage))
+
+
+def _missing(replication: Replication, facts: Facts) -> dict[str, str]:
+    """Return what there is not yet of what earlier stages, and the role, create, each with its stage."""
     route, queue = replication.route, replication.params["failure_queue"]
     target, use = (facts.destination, "into") if route.forward else (facts.origin, "from")
-    missing = {
+    needed = {
         f"there is no table {route.target} to replicate {use}": (target, "clone"),
         f"table {route.origin} has no stream": (facts.stream, "stream" if route.forward else route.deploying_stage),
         f"there is no function {replication.function}": (facts.function_timeout, route.deploying_stage),
         f"there is no queue {queue}": (replication.queue_url(queue), route.deploying_stage),
     }
-    for cause, (found, stage) in missing.items():
-        if found is None and not replication.check_mode:
-            raise SealiftError(cannot_arm(route, cause, stage))
+    return {cause: stage for cause, (found, stage) in needed.items() if found is None}
 
 
 def _paused(replication: Replication, before: Facts) -> Facts:

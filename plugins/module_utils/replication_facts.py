@@ -115,6 +115,20 @@ class Facts:
         return view | ({} if self.tags is None else {"tags": self.tags})
 
 
+class Asking:
+    """A module's connection with the parameters that reading a replication takes, wherever the tables are."""
+
+    check_mode = True
+
+    def __init__(self, module: AnsibleAWSModule, **params: Any) -> None:
+        self._module = module
+        self.params = module.params | params
+
+    def client(self, service: str, **options: Any) -> Any:
+        """Return a client of the module's connection."""
+        return self._module.client(service, **options)
+
+
 class Replication:
     """One direction of a migration's replication, by the user's parameters.
 

@@ -88,7 +88,7 @@ class Writer:
 
     def write(self, requests: Iterable[WriteRequest]) -> float:
         """Write all requests, however long it takes, and return the write units consumed."""
-        return sum(self._write_batch(batch) for batch in batches(requests, _weight))
+        return sum(self._write_batch(batch) for batch in batches(requests, weight_of))
 
     def _write_batch(self, batch: list[WriteRequest]) -> float:
         consumed = 0.0
@@ -125,11 +125,6 @@ class Writer:
         return units, [text_of(request) for request in answer["UnprocessedItems"].get(self._name, [])]
 
 
-def _weight(request: WriteRequest) -> int:
-    """Return the bytes of a request's JSON; of a small one, which no batch can have too many of, the most it can be."""
-    return 4 * len(request) if len(request) <= _SMALL else size_of(request)
-
-
 def _read(body: bytes) -> dict[str, Any]:
     answer = whole(body)
     if not isinstance(answer.get("UnprocessedItems"), dict):
@@ -139,3 +134,8 @@ def _read(body: bytes) -> dict[str, Any]:
 
 def _body(name: str, batch: list[WriteRequest]) -> str:
     return f'{{"RequestItems":{{{text_of(name)}:[{",".join(batch)}]}},"ReturnConsumedCapacity":"TOTAL"}}'
+
+
+def weight_of(request: WriteRequest) -> int:
+    """Return the bytes of a request's JSON; of a small one, which no batch can have too many of, the most it can be."""
+    return 4 * len(request) if len(request) <= _SMALL else size_of(request)

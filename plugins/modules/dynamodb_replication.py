@@ -336,7 +336,10 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
 from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
-from ansible_collections.sealift.dynamodb.plugins.module_utils.replication import manage_replication
+from ansible_collections.sealift.dynamodb.plugins.module_utils.replication import (
+    MAPPING_OPTIONS,
+    manage_replication,
+)
 
 
 def main() -> None:
@@ -349,14 +352,7 @@ def main() -> None:
         "state": {"type": "str", "required": True, "choices": ["armed", "running", "paused", "drained", "absent"]},
         "journal": JOURNAL_OPTION,
         **TARGET_OPTIONS,
-        "gate_parts": {"type": "int", "default": 1},
-        "failure_queue": {"type": "str"},
-        "batch_size": {"type": "int", "default": 1000},
-        "maximum_batching_window_in_seconds": {"type": "int", "default": 1},
-        "parallelization_factor": {"type": "int", "default": 10},
-        "bisect_batch_on_function_error": {"type": "bool", "default": True},
-        "maximum_retry_attempts": {"type": "int", "default": -1},
-        "maximum_record_age_in_seconds": {"type": "int", "default": -1},
+        **MAPPING_OPTIONS,
         "tags": {"type": "dict", "aliases": ["resource_tags"]},
         "purge_tags": {"type": "bool", "default": True},
         "wait_timeout": {"type": "int", "default": 600},

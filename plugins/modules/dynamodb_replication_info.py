@@ -11,11 +11,12 @@ module: dynamodb_replication_info
 version_added: 0.5.0
 short_description: Tell what of a DynamoDB table's replication is deployed as it is wanted
 description:
-  - Looks at the IAM role, its policy, the queue, the log group, the Lambda function and the alarms with which the role
-    P(sealift.dynamodb.replication#role) replicates a table, and tells which of them are as wanted. The role leaves
-    those alone.
-  - A part is in order only if the modules of C(amazon.aws) and C(community.aws) would change nothing of it. One that
-    can't be read is not in order, and no failure.
+  - Looks at the IAM role, its policy, the queue, the log group, the Lambda function, the event source mapping and the
+    alarms with which the role P(sealift.dynamodb.replication#role) replicates a table, and tells which of them are as
+    wanted. The role leaves those alone.
+  - A part is in order only if the modules of C(amazon.aws) and C(community.aws), and
+    M(sealift.dynamodb.dynamodb_replication), would change nothing of it. One that can't be read is not in order, and no
+    failure.
   - Reads only.
 options:
   role:
@@ -124,13 +125,73 @@ options:
         description: Contents of its files, by their names.
         type: dict
         required: true
+  mapping:
+    description:
+      - The event source mapping of a replication forward, as for M(sealift.dynamodb.dynamodb_replication) with
+        O(sealift.dynamodb.dynamodb_replication#module:state=armed).
+    type: dict
+    suboptions:
+      function:
+        description: Name of the function that it invokes.
+        type: str
+        required: true
+      source:
+        description: Name of the table that is migrated.
+        type: str
+        required: true
+      target:
+        description: Name of the clone.
+        type: str
+        required: true
+      target_region:
+        description: Region of the target; the source's by default.
+        type: str
+      target_role_arn:
+        description: ARN of the role by which the caller works in the target's account.
+        type: str
+      journal:
+        description: Name of the journal table.
+        type: str
+        default: sealift-journal
+      gate_parts:
+        description: How many items the gate is split into, at least.
+        type: int
+        default: 1
+      failure_queue:
+        description: ARN of the SQS queue that is told about records which Lambda gives up.
+        type: str
+        required: true
+      batch_size:
+        description: How many records an invocation takes at most.
+        type: int
+        default: 1000
+      maximum_batching_window_in_seconds:
+        description: How long Lambda gathers records for a batch.
+        type: int
+        default: 1
+      parallelization_factor:
+        description: How many batches of a shard are in flight at once.
+        type: int
+        default: 10
+      bisect_batch_on_function_error:
+        description: Whether Lambda halves a batch that fails as a whole.
+        type: bool
+        default: true
+      maximum_retry_attempts:
+        description: How often Lambda retries a batch; V(-1) for without end.
+        type: int
+        default: -1
+      maximum_record_age_in_seconds:
+        description: How old a record may get before Lambda gives it up, in seconds; V(-1) for without limit.
+        type: int
+        default: -1
   alarms:
     description: Names of the alarms.
     type: list
     elements: str
     default: []
   tags:
-    description: Tags that role, queue, log group and function must have; they may have others.
+    description: Tags that role, queue, log group, function and mapping must have; they may have others.
     type: dict
     default: {}
 extends_documentation_fragment:
@@ -169,6 +230,12 @@ in_order:
   type: list
   elements: str
   sample: [role, policy, queue, log_group, function]
+mapping:
+  description:
+    - The event source mapping, as M(sealift.dynamodb.dynamodb_replication) returns it, where the replication runs and
+      is as wanted. None otherwise, or where O(mapping) is not given.
+  returned: success
+  type: dict
 alarms:
   description: The alarms that there are, with their settings by the API's names in snake case, without their states.
   returned: success
@@ -178,8 +245,10 @@ alarms:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import run_module
+from ansible_collections.sealift.dynamodb.plugins.module_utils.aws import JOURNAL_OPTION, run_module
 from ansible_collections.sealift.dynamodb.plugins.module_utils.deployment import look_at_deployment
+from ansible_collections.sealift.dynamodb.plugins.module_utils.places import TARGET_OPTIONS
+from ansible_collections.sealift.dynamodb.plugins.module_utils.replication import MAPPING_OPTIONS
 
 _TEXT = {"type": "str", "required": True}
 _NUMBER = {"type": "int", "required": True}
@@ -204,12 +273,22 @@ _PARTS = {
         **dict.fromkeys(("environment_variables", "code"), _MAPPING),
     },
 }
+_MAPPING_PART = {
+    "function": _TEXT,
+    "source": _TEXT,
+    "target": _TEXT,
+    **TARGET_OPTIONS,
+    "journal": JOURNAL_OPTION,
+    **MAPPING_OPTIONS,
+    "failure_queue": _TEXT,
+}
 
 
 def main() -> None:
     """Run the module."""
     argument_spec = {
         **{part: {"type": "dict", "options": options} for part, options in _PARTS.items()},
+        "mapping": {"type": "dict", "options": _MAPPING_PART},
         "alarms": {"type": "list", "elements": "str", "default": []},
         "tags": {"type": "dict", "default": {}},
     }

@@ -5,8 +5,15 @@
 
 import json
 
+import pytest
+
 from ansible_collections.sealift.dynamodb.plugins.module_utils.json_items import text_of
-from ansible_collections.sealift.dynamodb.plugins.module_utils.writer import batches, delete_request, put_request
+from ansible_collections.sealift.dynamodb.plugins.module_utils.writer import (
+    batches,
+    delete_request,
+    put_request,
+    weight_of,
+)
 
 SMALL = put_request('{"id":{"S":"1"}}')
 
@@ -46,3 +53,13 @@ def test_a_batch_is_filled_to_its_limit() -> None:
     limit = 3 * (len(SMALL) + 1) + 64 * 1024
     assert [len(batch) for batch in batches([SMALL] * 7, len, limit)] == [3, 3, 1]
     assert [len(batch) for batch in batches([SMALL] * 7, len, limit - 1)] == [2, 2, 2, 1]
+
+
+@pytest.mark.parametrize("character", ["a", "é", "漢", "😀"])
+@pytest.mark.parametrize("length", [1, 1000, 80_000, 100_000])
+def test_no_request_is_taken_for_smaller_than_it_is(character: str, length: int) -> None:
+    request = put_request(text_of({"id": {"S": "1"}}).replace("1", character * length))
+    size = len(request.encode())
+    assert size <= weight_of(request)
+    # Small ones may count for more, since no batch can have too many of them.
+    assert weight_of(request) == size or 25 * weight_of(request) < 16 * 1024 * 1024 - 64 * 1024
