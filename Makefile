@@ -92,7 +92,7 @@ mutation: venv ## Change the code in small ways; the tests must notice (not a pa
 
 .PHONY: bench simulate
 ROUNDS ?= 3
-bench: venv ## Measure seed, compare and replicator beside other tools, on DynamoDB Local (needs wrk; half an hour)
+bench: venv ## Measure seed, compare and replicator beside other tools, on DynamoDB Local (needs wrk; an hour)
 	@$(BIN)/python -m benchmarks --rounds $(ROUNDS) $(ARGS)
 simulate: venv ## Seeds of tables that fit on no desk, simulated with the collection's own paces
 	@$(BIN)/python -m benchmarks.simulate $(ARGS)
