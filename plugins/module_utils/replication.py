@@ -94,8 +94,7 @@ def armed_mapping(module: AnsibleAWSModule, options: dict[str, Any]) -> EventSou
     replication = Replication(asking)
     before = replication.look(settle=False)
     # What the journal does not know of yet, arming writes down.
-    known = "mapping_uuid" in before.record
-    if not (known and before.running and before.mapping and before.mapping.settled) or before.strays:
+    if not before.running or "mapping_uuid" not in before.record:
         return None
     _refuse_lossy(replication, before)
     if _missing(replication, before) or _predict_armed(replication, before).view() != before.view():

@@ -30,9 +30,9 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 _VERSION = "v4"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Frame:
-    """What all requests of a day have in common.
+    """What all requests of a day have in common; never shown, since it holds credentials.
 
     :param credentials: frozen, as botocore gave them.
     :param day: YYYYMMDD, UTC.

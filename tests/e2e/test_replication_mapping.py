@@ -78,6 +78,17 @@ def test_what_arming_would_refuse_is_not(running: Deployment) -> None:
     running.refused("armed")
 
 
+def test_one_of_too_many_is_not(running: Deployment, name: str) -> None:
+    aws, stream = running.emulator.client("lambda"), running.table(running.source)["LatestStreamArn"]
+    for number in (1, 2):
+        other = Deployment(running.emulator, f"{name}-{number}")
+        aws.create_event_source_mapping(
+            FunctionName=other.function, EventSourceArn=stream, StartingPosition="TRIM_HORIZON", Enabled=False
+        )
+    assert look(running) is None
+    assert "consumers already" in running.refused("armed")
+
+
 def test_what_may_not_be_read_is_not(running: Deployment) -> None:
     for action in ("lambda:ListEventSourceMappings", "dynamodb:DescribeTable", "dynamodb:GetItem", "sqs:GetQueueUrl"):
         running.emulator.inject({"fault": "access_denied", "action": action})

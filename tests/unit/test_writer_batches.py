@@ -56,7 +56,7 @@ def test_a_batch_is_filled_to_its_limit() -> None:
 
 
 @pytest.mark.parametrize("character", ["a", "é", "漢", "😀"])
-@pytest.mark.parametrize("length", [1, 1000, 80_000, 100_000])
+@pytest.mark.parametrize("length", [1, 1000, 80_000, 100_000, 300_000])
 def test_no_request_is_taken_for_smaller_than_it_is(character: str, length: int) -> None:
     request = put_request(text_of({"id": {"S": "1"}}).replace("1", character * length))
     size = len(request.encode())
