@@ -89,7 +89,8 @@ def armed_mapping(module: AnsibleAWSModule, options: dict[str, Any]) -> EventSou
     :param options: what it would be armed with, by the module's names.
     :raises SealiftError: arming would be refused.
     """
-    asking = Asking(module, **options, state="armed", purge_tags=False, wait_timeout=1)
+    settings = {"state": "armed", "direction": Direction.FORWARD, "purge_tags": False, "wait_timeout": 1}
+    asking = Asking(module, **options, **settings)
     _refuse_bad_parameters(asking)
     replication = Replication(asking)
     before = replication.look(settle=False)

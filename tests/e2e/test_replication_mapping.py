@@ -70,7 +70,8 @@ def test_what_is_wanted_otherwise_is_not(running: Deployment) -> None:
 
 def test_what_arming_would_refuse_is_not(running: Deployment) -> None:
     other = running.queue_arn + "-other"
-    for options in ({"batch_size": 0}, {"gate_parts": 0}, {"failure_queue": other}, {"target": running.source}):
+    bad: list[dict[str, Any]] = [{"batch_size": 0}, {"gate_parts": 0}, {"failure_queue": other}]
+    for options in (*bad, *({"target": name} for name in (running.source, "", "x"))):
         assert look(running, **options) is None
         running.refused("armed", **options)
     running.emulator.client("sqs").delete_queue(QueueUrl=running.queue_url)
