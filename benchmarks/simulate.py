@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import Limits, estimate_seed
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pace import Pace
 from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import PAGE_ITEMS
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_shares import Share, Shares
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_split import Split
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import segment_count, spread
 from ansible_collections.sealift.dynamodb.plugins.module_utils.table_spec import spec_of
@@ -124,6 +125,7 @@ class Lane:
     """One thread of the engine."""
 
     pace: Pace
+    share: Share
     segment: int = -1
     place: float = 0.0
     page_left: int = 0
@@ -147,15 +149,17 @@ class Simulation:
         self.chance = random.Random(self.seed)
         self.target = Target(self.case, self.chance)
         count = segment_count(int(self.case.items) * 1024, self.case.lanes, None)
-        self._segments = iter(spread(list(range(count))))
+        self._segments = spread(list(range(count)))[::-1]
+        self._shares = Shares(self.case.lanes)
         self._width = 1 / count
         self._segment_items = self.case.items / count
         self._possible = 0.0
 
     def run(self) -> tuple[float, float, float]:
         """Return the part of the units used, the part of the requests throttled, and the seconds of the whole seed."""
-        for _unused in range(self.case.lanes):
-            self._at(0.0, Lane(Pace(clock=lambda: self.now)))
+        for number in range(self.case.lanes):
+            share = Share(self._shares, number)
+            self._at(0.0, Lane(Pace(clock=lambda: self.now, share=share), share))
         looked_at, measured, over = 0.0, None, None
         while self._events:
             at, _number, lane = heapq.heappop(self._events)
@@ -204,11 +208,15 @@ class Simulation:
 
     def _next_batch(self, lane: Lane) -> bool:
         if lane.segment < 0 or lane.place >= (lane.segment + 1) * self._width:
-            segment = next(self._segments, None)
-            if segment is None:
+            if not self._segments:
+                lane.share.has_left(0.0)
                 return False
+            segment = self._segments.pop()
+            self._shares.waiting(len(self._segments))
+            lane.share.has_left(1.0)
             lane.segment, lane.place, lane.page_left = segment, segment * self._width, 0
         if not lane.page_left:
+            lane.share.has_left(max(0.01, lane.segment + 1 - lane.place / self._width))
             # The page was asked for when the one before it was begun to be written.
             lane.page_left = PAGE_ITEMS
             lane.read_at = max(self.now, lane.read_at) if lane.read_at else self.now + 0.03

@@ -5,7 +5,7 @@
 
 DynamoDB throttles at the table, at an index or at a partition, and does not always say at which. A segment lies within
 few partitions, so each has a pace of its own: where a partition is hot, the segments in it slow down and no others;
-where the table is at its limit, all meet it and slow down together.
+where the table is at its limit, all meet it and slow down together, those that are ahead of their share the most.
 
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
@@ -17,11 +17,12 @@ import time
 from collections.abc import Callable
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.rate import Rate
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_shares import Share
 
 # What was consumed when a request was throttled is what there is. A little less is asked for then, and so many requests
 # without throttling win that back: few enough are throttled, and little is left unused.
 DECREASE = 0.08
-REQUESTS_TO_WIN_BACK = 400
+REQUESTS_TO_WIN_BACK = 480
 # Units a second: a request each second. Slower, it would take long to see that there is more again.
 LEAST = 25.0
 
@@ -42,12 +43,16 @@ _HALF_LIFE_SECONDS = 20.0
 _WELL_KNOWN = 16 * LEAST
 # A pace that is not used to this part limits nothing.
 _UNUSED = 0.25
-# After so long and so many requests without throttling there is more to be had: each second wins a hundredth more than
-# the one before it.
-_LONG_SECONDS = 30.0
-_MANY_REQUESTS = 100
+# After so long, and when all is won back, there is more: each second wins a hundredth more than the one before it.
+_LONG_SECONDS = 45.0
 _FASTER = 0.005
 _FASTEST = 0.05
+# A pace at twice its share slows down by nearly three times as much; one below its share wins back faster, the more so
+# the more requests in a row were not throttled, for its partition may be hot.
+_GIVES_WAY = 1.5
+_LEAST_DECREASE, _MOST_DECREASE = 0.25, 4.0
+_WINS_BACK = 1.5
+_STEPS_A_REQUEST = 0.05
 
 
 class Pace:
@@ -58,13 +63,20 @@ class Pace:
 
     :param clock: seconds, monotonic.
     :param sleep: waits for so many seconds; may raise, to end the work.
+    :param share: what this pace should be beside those of other segments; None where there are none.
     """
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        share: Share | None = None,
     ) -> None:
         self._clock = clock
+        self._share = share
+        self._fair = 0.0
         self._rate = Rate(None, clock, sleep, burst=_BURST_SECONDS)
+        self._limit(math.inf)
         self._step = 0.0
         self._doubling = False
         # Until a limit is met once, with some calm before it, a pace may be the work of a fault at the beginning.
@@ -114,10 +126,19 @@ class Pace:
             return
         self._slowed_at = now
         self._slowed += 1
-        units, used = self._rate.units, self._used(now)
-        base = used if math.isinf(units) else min(units, max(used, units * _LEAST_PART))
+        self._compare()
+        base = self._had(now)
+        ahead = (base / (self._fair or base)) ** _GIVES_WAY
         self._step = base * DECREASE / REQUESTS_TO_WIN_BACK
-        self._rate.limit(max(LEAST, base * (1 - DECREASE)))
+        self._limit(max(LEAST, base * (1 - DECREASE * min(_MOST_DECREASE, max(_LEAST_DECREASE, ahead)))))
+
+    def _had(self, now: float) -> float:
+        """Units a second that there were when a request was throttled."""
+        units, used = self._rate.units, self._used(now)
+        if math.isinf(units):
+            # What one pace had in the rush at the beginning is chance.
+            return max(used, self._fair, LEAST)
+        return min(units, max(used, units * _LEAST_PART))
 
     def _speed_up(self, now: float) -> None:
         used, known = self._used(now), self._known(now)
@@ -131,10 +152,27 @@ class Pace:
         if calm > _CALM_SECONDS and (not self._met or pressed or units < _FALLEN * known):
             self._doubling = True
         if self._doubling:
-            self._rate.limit(units * 2**passed)
+            self._limit(units * 2**passed)
         else:
-            long = max(0.0, calm - _LONG_SECONDS) if self._clean > _MANY_REQUESTS else 0.0
-            self._rate.limit(units + self._step + units * passed * min(_FASTEST, _FASTER * long))
+            long = max(0.0, calm - _LONG_SECONDS) if self._clean > REQUESTS_TO_WIN_BACK else 0.0
+            faster = units * passed * min(_FASTEST, _FASTER * long)
+            self._limit(units + self._step * self._steps(self._fair / units) + faster)
+
+    def _steps(self, behind: float) -> float:
+        """Return how many steps a request wins back.
+
+        :param behind: how many times as fast this pace should be.
+        """
+        return max(1.0, behind * min(_STEPS_A_REQUEST * self._clean, behind**_WINS_BACK))
+
+    def _limit(self, units: float) -> None:
+        self._rate.limit(units)
+        if self._share:
+            self._share.goes(units)
+
+    def _compare(self) -> None:
+        """Look at what this pace should be beside the others."""
+        self._fair = (self._share and self._share.units()) or 0.0
 
     def _known(self, now: float) -> float:
         """Units a second that were consumed once, or what they count for now."""
@@ -146,6 +184,7 @@ class Pace:
         if now - self._window_began >= _WINDOW_SECONDS:
             self._last_began, self._last_units = self._window_began, self._window_units
             self._window_began, self._window_units = now, 0.0
+            self._compare()
 
     def _used(self, now: float) -> float:
         """Units a second that were consumed of late: in this window and the one before it."""

@@ -68,10 +68,10 @@ class Engine:
 
     def _run(self, numbers: Sequence[int], sweeps: bool = False) -> None:
         several = self._processes > 1
-        shared = Shared(numbers, self._speed.read, self._speed.write, several)
+        each = -(-self._job.workers // self._processes)
+        shared = Shared(numbers, each * self._processes, self._speed.read, self._speed.write, several)
         shared.allow_writing(self._lease.writes_until)
         lanes = partial(Lanes, self._job, shared, dict(self._segments), sweeps=sweeps)
-        each = -(-self._job.workers // self._processes)
         if several:
             crew: Lanes | Processes = Processes(
                 shared, lambda report: lanes(report=report, count=each), self._done, self._processes

@@ -21,6 +21,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.json_items import
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pace import Pace
 from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import Page, pages
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_shared import Shared, StoppedError
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_shares import Share
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_state import Segment, advanced
 from ansible_collections.sealift.dynamodb.plugins.module_utils.sweep import absent_keys
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
@@ -35,6 +36,7 @@ class Job:
 
     :param connect: makes the clients of one process: the source, the target, and the journal beside the source. A
         request of theirs is shorter than the lease allows for.
+    :param segment_items: about how many items a segment has; 0 where that is not known.
     :param workers: how many segments are copied at the same time, by all processes together.
     """
 
@@ -42,6 +44,7 @@ class Job:
     key_names: tuple[str, ...]
     seed: str
     total_segments: int
+    segment_items: float
     workers: int
     page_items: int
 
@@ -94,11 +97,13 @@ class Lanes:
         return not self._waiting
 
     def _copy(self) -> None:
-        writer, read_pace = self._writer(), Pace(sleep=self._shared.sleep)
+        share = self._shared.share()
+        writer, read_pace = self._writer(share), Pace(sleep=self._shared.sleep)
         while (number := self._shared.next_segment()) is not None:
             segment = self._segments[number]
             saved_at = time.monotonic()
             for page in self._ahead(self._pages(self._source, number, self._job.total_segments, read_pace, segment)):
+                share.has_left(segment.part_left(self._job.segment_items))
                 written = writer.write(map(put_request, page.items))
                 segment = advanced(segment, page.last_key, len(page.items), page.size, page.capacity, written)
                 if segment.done or time.monotonic() - saved_at >= CHECKPOINT_SECONDS:
@@ -106,6 +111,7 @@ class Lanes:
                     self._backoff().call(partial(self._journal.put, segment.entry, values))
                     saved_at = time.monotonic()
                 self._report(segment)
+        share.has_left(0.0)
 
     def _sweep(self) -> None:
         writer, read_pace = self._writer(), Pace(sleep=self._shared.sleep)
@@ -137,13 +143,13 @@ class Lanes:
             backoff=self._backoff(),
         )
 
-    def _writer(self) -> Writer:
+    def _writer(self, share: Share | None = None) -> Writer:
         return Writer(
             self._target,
             self._shared.may_write,
             self._shared.writes,
             self._backoff(),
-            Pace(sleep=self._shared.sleep),
+            Pace(sleep=self._shared.sleep, share=share),
         )
 
     def _backoff(self) -> Backoff:

@@ -136,6 +136,7 @@ class SeedRun:
             key_names=key_names(self._tables.source),
             seed=self._state["seed"],
             total_segments=self._state["total_segments"],
+            segment_items=self._tables.source.get("ItemCount", 0) / self._state["total_segments"],
             workers=self._split.workers,
             page_items=self._module.params["page_items"],
         )

@@ -24,6 +24,7 @@ RESTART = "ansible-playbook sealift.dynamodb.migrate -e table={table} -e seed_re
 
 _LARGEST_SEGMENT = 512 * 1024 * 1024
 _MOST_SEGMENTS = 1_000_000
+_LEAST_LEFT = 0.01
 
 
 class Action(Enum):
@@ -64,6 +65,13 @@ class Segment:
     def entry(self) -> str:
         """Name of the segment's entry in the journal."""
         return f"segment#{self.number:04d}"
+
+    def part_left(self, items: float) -> float:
+        """Return about which part of the segment is left, above 0, for it may have more than is thought.
+
+        :param items: about how many it has in all; 0 where that is not known.
+        """
+        return max(_LEAST_LEFT, 1 - self.items / items) if items else 1.0
 
 
 @dataclass(frozen=True)

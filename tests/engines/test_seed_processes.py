@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import SealiftError
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed import run_seed
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_shares import Shares
 from tests.engines import seeding
 from tests.engines.conftest import on_both
 from tests.engines.seeding import Module, journal_of
@@ -59,6 +60,28 @@ def test_processes_share_the_segments_and_the_limit(engine: Any, dynamodb: Any, 
     entries = journal_of(dynamodb, armed[0]).entries("segment#").values()
     assert sum(entry["items"] for entry in entries) == ITEMS
     assert all(entry["done"] for entry in entries)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_each_lane_tells_all_others_how_much_it_has_left(
+    engine: Any, armed: tuple[str, str], monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    told, has_left = multiprocessing.get_context("fork").SimpleQueue(), Shares.has_left
+
+    def tell(shares: Shares, lane: int, segments: float) -> None:
+        has_left(shares, lane, segments)
+        told.put((lane, segments))
+
+    monkeypatch.setattr(Shares, "has_left", tell)
+    seed(engine, armed, processes=processes, workers=2, total_segments=2, page_items=100)
+    lanes: dict[int, list[float]] = {0: [], 1: []}
+    while not told.empty():
+        lane, left = told.get()
+        lanes[lane].append(left)
+    for lefts in lanes.values():
+        assert (lefts[0], lefts[-1]) == (1, 0)
+        assert lefts == sorted(lefts, reverse=True)
+        assert len(lefts) > ITEMS / 2 / 100 / 2
 
 
 def test_a_process_that_dies_ends_the_run_which_goes_on_later(

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pace import DECREASE, REQUESTS_TO_WIN_BACK, Pace
+from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_shares import Share, Shares
 
 LATENCY = 0.008
 BATCH = 25
@@ -18,10 +19,10 @@ BATCH = 25
 class Table:
     """A clock that requests and pauses move, and a limit that a pace meets."""
 
-    def __init__(self, units: float = math.inf) -> None:
+    def __init__(self, units: float = math.inf, share: Share | None = None) -> None:
         self.now = 1000.0
         self.units = units
-        self.pace = Pace(clock=lambda: self.now, sleep=self.sleep)
+        self.pace = Pace(clock=lambda: self.now, sleep=self.sleep, share=share)
         self.fails: Callable[[], bool] = lambda: False
         self._left = 0.0
 
@@ -117,6 +118,8 @@ def test_what_was_throttled_waits_for_its_turn() -> None:
 def test_a_pace_falls_to_half_at_most_where_others_take_the_rest() -> None:
     table = Table(2000)
     table.run(60)
+    table.units = math.inf
+    table.run(2)
     before = table.pace.units
     # Of a second in which nothing was taken, too.
     table.fails = lambda: True
@@ -169,3 +172,52 @@ def test_a_request_is_booked_or_told_how_long_to_wait() -> None:
     waits = [table.pace.book(BATCH) for _unused in range(20)]
     assert waits[0] == 0
     assert 0 < waits[-1] < 1
+
+
+def beside(pace: float) -> Table:
+    """Return a table of 1,000 units a second for one lane, and 60 s later, beside it, another lane at this pace."""
+    shares = Shares(2)
+    table = Table(1000, Share(shares, 0))
+    table.run(60)
+    table.units = math.inf
+    table.run(2)
+    for lane in (0, 1):
+        shares.has_left(lane, 1.0)
+    shares.goes(1, pace)
+    return table
+
+
+@pytest.mark.parametrize(("other", "decrease"), [(1.0, DECREASE), (1 / 3, 1.5**1.5 * DECREASE), (3.0, DECREASE / 2.83)])
+def test_who_is_ahead_of_its_share_gives_way_more(other: float, decrease: float) -> None:
+    table = beside(other * 1000)
+    before = table.pace.units
+    table.fails = lambda: True
+    table.request()
+    assert table.pace.units == pytest.approx((1 - decrease) * before, rel=0.03)
+
+
+def test_who_is_behind_its_share_wins_back_sooner() -> None:
+    gained = []
+    for other in (500.0, 1000.0, 3000.0):
+        table = beside(other)
+        table.fails = lambda: True
+        table.request()
+        table.fails = lambda: False
+        before = table.pace.units
+        for _unused in range(200):
+            table.request()
+        gained.append(table.pace.units / before - 1)
+    assert gained[0] == pytest.approx(DECREASE * 200 / REQUESTS_TO_WIN_BACK, rel=0.5)
+    assert gained[1] < 1.5 * gained[0]
+    assert gained[2] > 3 * gained[1]
+
+
+def test_a_lane_that_had_little_in_the_rush_begins_with_its_share() -> None:
+    shares = Shares(3)
+    for lane in range(3):
+        shares.has_left(lane, 1.0)
+    for lane in (1, 2):
+        shares.goes(lane, 600.0)
+    table = Table(50, Share(shares, 0))
+    table.run(1)
+    assert 400 < table.pace.units < 600
