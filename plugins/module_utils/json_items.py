@@ -23,6 +23,9 @@ _space = re.compile(r"[ \t\r\n]*").match
 # Made in C: it is quicker to let it read a value, and to drop that, than to look for its end.
 _read = json.JSONDecoder().raw_decode
 
+# Between two items, of which each has an attribute, as DynamoDB writes them: without any space.
+_BETWEEN = "}},{"
+
 # Makes something of an element, from its text and from what the text says.
 Form = Callable[[str, Any], Any]
 
@@ -38,7 +41,7 @@ def as_item(_text: str, value: Any) -> Item:
     return cast("Item", value)
 
 
-def whole(body: bytes) -> dict[str, Any]:
+def whole(body: bytes | str) -> dict[str, Any]:
     """Return all members of a body.
 
     :raises ValueError: the body is no JSON object.
@@ -71,6 +74,34 @@ def cut(body: bytes, name: str, form: Form) -> tuple[dict[str, Any], list[Any]]:
     except IndexError as error:
         raise ValueError("the answer is not the JSON that was expected") from error
     return rest, elements
+
+
+def cut_texts(body: bytes, name: str, count: str) -> tuple[dict[str, Any], list[str]]:
+    """Return what cut does, and of each element its text, without reading most of them.
+
+    What DynamoDB writes between two items may stand elsewhere, too, in a list of maps or in a string: as many parts as
+    there are elements can only be the elements themselves; else they are read. So they are where there are spaces.
+
+    :param count: the member that says how many elements there are.
+    """
+    text = body.decode()
+    return _split(text, name, count) or cut(body, name, as_text)
+
+
+def _split(text: str, name: str, count: str) -> tuple[dict[str, Any], list[str]] | None:
+    before, found, after = text.partition(f'"{name}":[')
+    first, *others = after.split(_BETWEEN)
+    parts = [first, *("{" + part for part in others)]
+    try:
+        # The last one ends where it ends; what comes behind the list is in the same part.
+        _value, end = _read(parts[-1])
+        rest = whole(before + found + parts[-1][end:])
+    except ValueError:
+        return None
+    if rest.get(count) != len(parts):
+        return None
+    del rest[name]
+    return rest, [*(part + "}}" for part in parts[:-1]), parts[-1][:end]]
 
 
 def _cut_list(text: str, position: int, form: Form, elements: list[Any]) -> int:

@@ -19,7 +19,9 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.errors import Sea
 from ansible_collections.sealift.dynamodb.plugins.module_utils.json_items import (
     Form,
     as_item,
+    as_text,
     cut,
+    cut_texts,
     decode_binaries,
     text_of,
 )
@@ -114,7 +116,7 @@ def _page(wire: Wire, request: dict[str, Any], form: Form) -> Page:
 
 
 def _read(body: bytes, form: Form) -> Page:
-    answer, items = cut(body, "Items", form)
+    answer, items = cut_texts(body, "Items", "Count") if form is as_text else cut(body, "Items", form)
     if answer.get("Count") != len(items):
         # Or an answer without items, whoever gave it, would be taken for the end of the segment.
         raise ValueError("the answer does not hold as many items as it says")

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils import json_items
 from ansible_collections.sealift.dynamodb.plugins.module_utils.json_items import (
     as_item,
     as_text,
     cut,
+    cut_texts,
     size_of,
     text_of,
     whole,
@@ -37,6 +39,56 @@ def test_each_element_is_the_text_that_came(ascii_only: bool, separators: tuple[
         assert texts == [form(item) for item in ITEMS]
         assert [size_of(text) for text in texts] == [len(text.encode()) for text in texts]
         assert cut(form(members).encode(), "Items", lambda _text, value: value) == (REST, ITEMS)
+
+
+PLAIN = [{"id": {"S": f"{number} é😀"}, "m": {"M": {"l": {"L": [{"S": "]"}, {"M": {}}]}}}} for number in range(3)]
+MAPS = [{"id": {"S": "a"}, "l": {"L": [{"M": {"a": {"S": "b"}}}, {"M": {"a": {"S": "c"}}}]}}, *PLAIN[1:]]
+
+
+@pytest.mark.parametrize(
+    ("items", "read"), [(PLAIN, False), (PLAIN[:1], False), (MAPS, True), (ITEMS, True), ([], True)]
+)
+@pytest.mark.parametrize("ascii_only", [True, False])
+@pytest.mark.parametrize("first", [True, False])
+def test_texts_are_the_same_whether_they_are_read_or_not(
+    monkeypatch: pytest.MonkeyPatch, items: list[Any], read: bool, ascii_only: bool, first: bool
+) -> None:
+    rest = {"Count": len(items), "LastEvaluatedKey": {"id": {"N": "1"}}, "ConsumedCapacity": {"CapacityUnits": 0.5}}
+    members = {"Items": items} | rest if first else rest | {"Items": items}
+    body = json.dumps(members, ensure_ascii=ascii_only, separators=(",", ":")).encode()
+    wanted, calls = cut(body, "Items", as_text), []
+    assert wanted[0] == rest
+
+    def reading(*arguments: Any) -> Any:
+        calls.append(arguments)
+        return cut(*arguments)
+
+    monkeypatch.setattr(json_items, "cut", reading)
+    assert cut_texts(body, "Items", "Count") == wanted
+    assert bool(calls) is read
+
+
+@pytest.mark.parametrize("count", [2, 4, "3", None])
+@pytest.mark.parametrize(
+    "key", [{"id": {"S": "a"}}, {"id": {"S": 'b}},{"Items":[{"c":{}}],'}}, {"Items": {"S": "}}]"}}]
+)
+def test_a_wrong_count_and_a_strange_key_change_no_text(count: Any, key: dict[str, Any]) -> None:
+    for rest in ({"Count": count, "LastEvaluatedKey": key}, {"Count": 3, "LastEvaluatedKey": key}):
+        for members in ({"Items": PLAIN} | rest, rest | {"Items": PLAIN}):
+            body = json.dumps(members, separators=(",", ":")).encode()
+            assert cut_texts(body, "Items", "Count") == (
+                rest,
+                [json.dumps(item, separators=(",", ":")) for item in PLAIN],
+            )
+
+
+@pytest.mark.parametrize("between", [" }},{", "}} ,{", "}}, {", "} },{"])
+def test_who_writes_spaces_is_read(between: str) -> None:
+    """Here a string has as many of what stands between two items elsewhere as there are items."""
+    body = f'{{"Items":[{{"id":{{"S":"a"{between}"id":{{"S":"}}}},{{"}}}}], "Count":2}}'
+    rest, texts = cut_texts(body.encode(), "Items", "Count")
+    assert rest == {"Count": 2}
+    assert [json.loads(text) for text in texts] == [{"id": {"S": "a"}}, {"id": {"S": "}},{"}}]
 
 
 def test_what_is_not_there_is_empty() -> None:
