@@ -98,9 +98,9 @@ def _split(text: str, name: str, count: str) -> tuple[dict[str, Any], list[str]]
         rest = whole(before + found + parts[-1][end:])
     except ValueError:
         return None
-    if rest.get(count) != len(parts):
+    # Of the list nothing is left, or it was another one.
+    if rest.get(count) != len(parts) or rest.pop(name, None) != []:
         return None
-    del rest[name]
     return rest, [*(part + "}}" for part in parts[:-1]), parts[-1][:end]]
 
 

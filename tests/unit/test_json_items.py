@@ -91,6 +91,11 @@ def test_who_writes_spaces_is_read(between: str) -> None:
     assert [json.loads(text) for text in texts] == [{"id": {"S": "a"}}, {"id": {"S": "}},{"}}]
 
 
+def test_another_list_of_that_name_is_not_cut() -> None:
+    body = b'{"Other":{"Items":[{"id":{"S":"a"}}]},"Count":1}'
+    assert cut_texts(body, "Items", "Count") == cut(body, "Items", as_text)
+
+
 def test_what_is_not_there_is_empty() -> None:
     assert cut(b"{}", "Items", as_text) == ({}, [])
     assert cut(b' { "Items" : [ ] } ', "Items", as_text) == ({}, [])
