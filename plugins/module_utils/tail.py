@@ -141,13 +141,8 @@ class Tail:
         Only equality counts, so the origin must not be written to.
         """
         self._forget()
-        keys = list(self._recent)
-        batches = [keys[start : start + BATCH_KEYS] for start in range(0, len(keys), BATCH_KEYS)]
-        differences: dict[bytes, Difference] = {}
-        with ThreadPoolExecutor(_THREADS) as pool:
-            for found in pool.map(self._compare, batches):
-                differences |= found
-        return differences
+        # An item that expires between the two reads of its key is on one side only, and absent from both thereafter.
+        return self._compare(list(self._compare(list(self._recent))))
 
     def _take(self, records: Iterable[Record]) -> None:
         now = self._clock()
@@ -177,8 +172,16 @@ class Tail:
         else:
             self._oldest[key] = following
 
-    def _compare(self, keys: list[bytes]) -> dict[bytes, Difference]:
-        origin, destination = self._origin(keys), self._destination(keys)
+    def _compare(self, keys: Sequence[bytes]) -> dict[bytes, Difference]:
+        batches = [keys[start : start + BATCH_KEYS] for start in range(0, len(keys), BATCH_KEYS)]
+        differences: dict[bytes, Difference] = {}
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for found in pool.map(self._compare_batch, batches):
+                differences |= found
+        return differences
+
+    def _compare_batch(self, keys: Sequence[bytes]) -> dict[bytes, Difference]:
+        origin, destination = self._origin(list(keys)), self._destination(list(keys))
         found = {key: difference_of(origin.get(key), destination.get(key)) for key in keys}
         return {key: difference for key, difference in found.items() if difference}
 

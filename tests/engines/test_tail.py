@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.sealift.dynamodb.plugins.module_utils import tail as tail_module
 from ansible_collections.sealift.dynamodb.plugins.module_utils.doubts import Difference
+from ansible_collections.sealift.dynamodb.plugins.module_utils.expiry import Expiry
 from ansible_collections.sealift.dynamodb.plugins.module_utils.shard_walk import ShardWalk
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import Table
 from ansible_collections.sealift.dynamodb.plugins.module_utils.tail import Tail
@@ -193,6 +194,23 @@ def test_an_old_batch_that_comes_again_is_found_at_the_end(
     assert tail.settled, "no record tells of that"
     found = {tail.form.decode(key)["id"]["S"]: kind for key, kind in tail.recheck().items()}
     assert found == {"7": Difference.CHANGED, "8": Difference.MISSING}
+
+
+def test_an_item_that_expires_while_it_is_compared_for_the_last_time_is_no_difference(
+    dynamodb: Any, tables: tuple[str, str], follow: Follow
+) -> None:
+    times = iter([99])
+    # The origin is read before it expires, and all else after that.
+    tail = follow(expiry=Expiry(frozenset({"expires"}), now=lambda: next(times, 101)))
+    for table in tables:
+        dynamodb.put_item(TableName=table, Item=item(1, expires={"N": "100"}))
+        dynamodb.put_item(TableName=table, Item=item(2))
+    step_until(tail, lambda: tail.records == 2)
+    times = iter([99])
+    assert tail.recheck() == {}
+    assert next(times, None) is None, "it was not read before it expired"
+    dynamodb.delete_item(TableName=tables[1], Key=item(2))
+    assert list(tail.recheck().values()) == [Difference.MISSING]
 
 
 def test_what_was_read_long_ago_is_not_compared_again(dynamodb: Any, tables: tuple[str, str], follow: Follow) -> None:
