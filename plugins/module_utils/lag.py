@@ -23,6 +23,10 @@ _QUIET_SECONDS = 4.0
 # How old the oldest record in flight may be on a table that is written to all the time.
 _YOUNG_SECONDS = 10.0
 
+# How often the gate is looked at; where invocations come and go unseen, so often that one of 50 ms is seen.
+_LOOK_SECONDS = 0.25
+_QUICK_LOOK_SECONDS = 0.03
+
 
 @dataclass(frozen=True)
 class Invocation:
@@ -103,6 +107,7 @@ class DrainWatch:
         self._young_seconds = _YOUNG_SECONDS + batching_window
         self._function_timeout = function_timeout
         self._counter: int | None = None
+        self._unseen = False
         self._still_since = 0.0
         self._young_since: float | None = None
         self._young_seen_since: float | None = None
@@ -116,6 +121,11 @@ class DrainWatch:
         """Until when, once caught up, all changes are known to be applied, in seconds since the epoch."""
         return self._applied_until
 
+    @property
+    def pause(self) -> float:
+        """Seconds until the next look is due."""
+        return _QUICK_LOOK_SECONDS if self._unseen else _LOOK_SECONDS
+
     def observe(self, state: GateState, clock: float) -> Verdict:
         """Take one more state into account.
 
@@ -123,9 +133,10 @@ class DrainWatch:
         """
         oldest = state.oldest(self._function_timeout)
         moved = oldest is not None or state.invocations != self._counter
-        self._counter = state.invocations
         if moved:
+            self._unseen = oldest is None and self._young_seen_since is None and self._counter is not None
             self._still_since = clock
+        self._counter = state.invocations
         self._look_back(oldest, clock)
         young = oldest is None or state.at - oldest <= self._young_seconds
         if state.blocked or not young or not state.open:

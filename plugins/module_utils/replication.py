@@ -42,7 +42,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.switch_state impo
 # how long replication may stay paused.
 _KNOWN_RECENTLY_SECONDS = 60
 _PAUSE_LOOK_SECONDS = 30
-_LOOK_INTERVAL = 0.1
 
 # What a mapping is made of, as far as the user decides it.
 MAPPING_OPTIONS: dict[str, dict[str, Any]] = {
@@ -285,7 +284,7 @@ def _applied_until(replication: Replication, before: Facts) -> float | None:
             return None
         if behind_until := watch.behind_until(clock):
             return max(known, behind_until)
-        time.sleep(_LOOK_INTERVAL)
+        time.sleep(watch.pause)
     return None
 
 

@@ -45,7 +45,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.tables import tab
 _BLOCKED_SECONDS = 90
 # For how long a mapping that was enabled before may invoke nobody until the stream itself is looked at.
 _SILENT_SECONDS = 30
-_LOOK_INTERVAL = 0.25
 # The journal's entry that a clean comparison leaves.
 _BASELINE_ENTRY = "tail"
 _MAPPING_INTERVAL = 5.0
@@ -235,7 +234,7 @@ def _wait_until_drained(
             raise _blocked(replication, mapping, state)
         if clock - began > timeout:
             raise _timed_out(replication, mapping, state, lag, verdict, timeout)
-        time.sleep(_LOOK_INTERVAL)
+        time.sleep(watch.pause)
 
 
 class _Untouched:

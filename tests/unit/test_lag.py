@@ -91,6 +91,18 @@ def test_the_first_young_record_after_silence_proves_nothing_yet() -> None:
     assert verdicts[4 * 13] is Verdict.CAUGHT_UP
 
 
+def test_where_invocations_come_and_go_unseen_it_is_to_be_looked_more_often_until_one_is_seen() -> None:
+    drain = watch()
+    seen = [state(0), state(1), state(2, invocations=2), state(3, invocations=2), state(4, invocations=3, oldest=1.0)]
+    pauses = []
+    for clock, each in enumerate([*seen, state(5, invocations=4)]):
+        drain.observe(each, float(clock))
+        pauses.append(drain.pause)
+    usual = pauses[0]
+    assert [pause < usual for pause in pauses] == [False, False, True, True, False, False]
+    assert max(pauses) == usual
+
+
 def test_when_writing_has_ended_quiet_is_waited_for() -> None:
     drain = watch()
     seen = [state(clock, oldest=1.0 if clock < 2 else None) for clock in ticks(last=8)]
