@@ -9,8 +9,9 @@ engine's threads do: the next page is read while the last one is written, a batc
 
 Printed, for each table: which part of the write units that there were was used, from one minute after the beginning on;
 how many of the requests were throttled; how long the seed takes, and how that differs from what dynamodb_plan says.
-Seeds of 10 million items are simulated from end to end; of larger ones, some minutes, and their rate is extrapolated.
-The plan does not know how partitions divide a table, nor counts on growth: there it says more, or less, than there is.
+Seeds of 10 million items are simulated from end to end; of larger ones, some minutes, and as much of what there is used
+is extrapolated. Of a table that grows the plan tells two durations; here it is the one with growth. The plan does not
+know how partitions divide a table.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.capacity import Capacity
 from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import Limits, estimate_seed
 from ansible_collections.sealift.dynamodb.plugins.module_utils.pace import Pace
 from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import PAGE_ITEMS
@@ -35,7 +37,6 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.writer import BAT
 
 PARTITION_UNITS = 1000.0
 RAMP_SECONDS = 60.0
-GROWTH_SECONDS = 1800.0
 # So many are simulated to the end.
 WHOLE_ITEMS = 1e7
 
@@ -59,6 +60,11 @@ class Case:
     seconds: float = 300.0
 
     @property
+    def capacity(self) -> Capacity:
+        """What the table as a whole takes."""
+        return Capacity(self.on_demand or self.limit, self.limit)
+
+    @property
     def planned_seconds(self) -> float:
         """What dynamodb_plan says of a seed of this table, whose items are of 1 KB, on a machine of many cores."""
         size = int(self.items) * 1024
@@ -69,9 +75,9 @@ class Case:
             "ItemCount": int(self.items),
             "TableSizeBytes": size,
         }
-        limits = Limits(table=self.on_demand or self.limit, indexes={}, read=10 * self.limit)
+        limits = Limits(table=self.capacity, indexes={}, read=10 * self.limit)
         split = Split(segment_count(size, self.lanes, None), self.lanes, max(1, self.lanes // 8))
-        return estimate_seed(described, spec_of(described, ()), limits, split).seconds
+        return estimate_seed(described, spec_of(described, ()), limits, split).seconds_if_grown
 
 
 @dataclass
@@ -97,21 +103,16 @@ class Target:
         edges = list(itertools.accumulate(widths))
         self.edges = [edge / edges[-1] for edge in edges]
         self._partitions = [Bucket(PARTITION_UNITS, PARTITION_UNITS) for _unused in widths]
-        self._table = Bucket(case.on_demand or case.limit)
+        self._table = Bucket(case.capacity.first)
         self.accepted = 0.0
 
     def possible(self, now: float) -> float:
         """Write units a second that the table can take now."""
-        return min(self._limit(now), PARTITION_UNITS * len(self._partitions))
-
-    def _limit(self, now: float) -> float:
-        if not self._case.on_demand:
-            return self._case.limit
-        return min(self._case.limit, self._case.on_demand * 2 ** (now // GROWTH_SECONDS))
+        return min(self._case.capacity.after(now), PARTITION_UNITS * len(self._partitions))
 
     def write(self, now: float, place: float, items: int) -> int:
         """Take as many of a batch's items as there are units for, and return how many those are."""
-        self._table.units = self._limit(now)
+        self._table.units = self._case.capacity.after(now)
         partition = self._partitions[min(bisect_right(self.edges, place), len(self.edges) - 1)]
         taken = max(0, min(items, int(partition.refill(now)), int(self._table.refill(now))))
         partition.left -= taken
@@ -167,23 +168,29 @@ class Simulation:
             if at > self.case.seconds and self.case.items > WHOLE_ITEMS:
                 break
             if measured is None and at >= RAMP_SECONDS:
-                measured = (at, self.target.accepted, self.requests, self.throttled)
+                measured = (self.target.accepted, self.requests, self.throttled)
                 looked_at, self._possible = at, 0.0
             self._possible += (at - looked_at) * self.target.possible(at)
             looked_at = at
             if not self._step(lane) and not over:
-                over = (at, self.target.accepted, self._possible)
+                over = (self.target.accepted, self._possible)
         if measured is None:
             raise SystemExit(f"{self.case.name}: the seed is over before it can be measured")
-        began, accepted, requests, throttled = measured
+        accepted, requests, throttled = measured
         # What is steady ends with the first lane that finds no segment.
-        ended, taken, possible = over or (self.now, self.target.accepted, self._possible)
-        left = (self.case.items - self.target.accepted) / ((taken - accepted) / (ended - began))
-        return (
-            (taken - accepted) / possible,
-            (self.throttled - throttled) / (self.requests - requests),
-            self.now + max(0.0, left),
-        )
+        taken, possible = over or (self.target.accepted, self._possible)
+        used = (taken - accepted) / possible
+        return used, (self.throttled - throttled) / (self.requests - requests), self._end(used)
+
+    def _end(self, used: float) -> float:
+        """Return when the seed ends, if it goes on to use such a part of what is possible."""
+        at, left = self.now, self.case.items - self.target.accepted
+        while left > 0:
+            rate = used * self.target.possible(at)
+            # A minute at a time, for what is possible grows.
+            seconds = min(60.0, left / rate)
+            at, left = at + seconds, left - seconds * rate
+        return at
 
     def _at(self, at: float, lane: Lane) -> None:
         heapq.heappush(self._events, (at, next(self._number), lane))

@@ -11,10 +11,15 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.capacity import (
+    Capacity,
+    fixed_capacity,
+    on_demand_capacity,
+)
 from ansible_collections.sealift.dynamodb.plugins.module_utils.item_size import READ_UNIT_BYTES
 from ansible_collections.sealift.dynamodb.plugins.module_utils.scan import PAGE_ITEMS
 from ansible_collections.sealift.dynamodb.plugins.module_utils.seed_split import Split
@@ -72,6 +77,7 @@ class Estimate:
     :param write_units: what writing the table and all its indexes consumes.
     :param read_units: what reading the table consumes.
     :param seconds: duration at the rate that tables, indexes, the user's limits and the engine allow.
+    :param seconds_if_grown: the same where all that is on demand grows, on which nothing relies.
     :param limited_by: which of them is the slowest.
     """
 
@@ -80,6 +86,7 @@ class Estimate:
     write_units: int
     read_units: int
     seconds: float
+    seconds_if_grown: float
     limited_by: str
     parts: tuple[Part, ...]
 
@@ -99,8 +106,8 @@ class Limits:
     :param max_write_units: the user's limit, and max_read_units the other.
     """
 
-    table: float
-    indexes: Mapping[str, float]
+    table: Capacity
+    indexes: Mapping[str, Capacity]
     read: float
     max_write_units: int | None = None
     max_read_units: int | None = None
@@ -138,11 +145,11 @@ def limits_of(
 
 def _writes(
     provisioned: Throughput | None, on_demand: Throughput | None, described: Mapping[str, Any], asked: int
-) -> float:
+) -> Capacity:
     if provisioned and provisioned.write:
-        return provisioned.write
+        return fixed_capacity(provisioned.write)
     warm = described.get("WarmThroughput", {}).get("WriteUnitsPerSecond") or NEW_TABLE_WRITE_UNITS
-    return min(max(warm, asked), (on_demand and on_demand.write) or math.inf)
+    return on_demand_capacity(max(warm, asked), on_demand.write if on_demand else None)
 
 
 def _reads(described: Mapping[str, Any], on_demand: bool) -> float:
@@ -166,7 +173,7 @@ def estimate_seed(
     parts = parts_of(source, wanted, sample)
     units = sum(part.write_units for part in parts)
     read = scan_units(parts[0].items, parts[0].bytes, split.segments)
-    times = _times(parts, units, read, limits, split.processes)
+    times = _times(parts, units, read, limits, split.processes, Capacity.seconds)
     limited_by = max(times, key=lambda name: times[name])
     return Estimate(
         source.get("ItemCount", 0),
@@ -174,18 +181,30 @@ def estimate_seed(
         units,
         read,
         times[limited_by],
+        max(_times(parts, units, read, limits, split.processes, Capacity.seconds_if_grown).values()),
         limited_by,
         parts,
     )
 
 
-def _times(parts: tuple[Part, ...], units: int, read: int, limits: Limits, processes: int) -> dict[str, float]:
-    """Return how long each limit alone would make the seed take."""
+def _times(
+    parts: tuple[Part, ...],
+    units: int,
+    read: int,
+    limits: Limits,
+    processes: int,
+    seconds: Callable[[Capacity, float], float],
+) -> dict[str, float]:
+    """Return how long each limit alone would make the seed take.
+
+    :param seconds: how long a capacity takes for so many units.
+    """
     own = sum(part.write_units for part in parts if part.kind != GLOBAL)
-    times = {_CLONE: own / limits.table}
+    times = {_CLONE: seconds(limits.table, own)}
     for part in parts:
         if part.kind == GLOBAL:
-            times[f"the write capacity of the clone's index {part.name}"] = part.write_units / limits.indexes[part.name]
+            name = f"the write capacity of the clone's index {part.name}"
+            times[name] = seconds(limits.indexes[part.name], part.write_units)
     times[_SOURCE] = read / limits.read
     if limits.max_write_units:
         times[_WRITE_OPTION] = units / limits.max_write_units

@@ -164,7 +164,7 @@ def read_facts(module: AnsibleAWSModule) -> Facts:
     warm = (carriage.wanted.later.get(WARM_THROUGHPUT) if carriage else None) or {}
     speed = speed_of(module.params)
     limits = limits_of(source, target, wanted, speed.write, speed.read, warm)
-    split = split_of(source, min(limits.table, speed.write or math.inf), module.params)
+    split = split_of(source, min(limits.table.first, speed.write or math.inf), module.params)
     sample, sample_error = _sampled(module, source, wanted, speed)
     write_rate, unknown = _written(module, source_name)
     return Facts(

@@ -29,9 +29,10 @@ def time_section(_module: AnsibleAWSModule, facts: Facts) -> Section:
     fits = Deadline(0).may_begin(facts.estimate.seconds)
     data = {
         "seed_seconds": facts.estimate.seconds,
+        "seed_seconds_if_grown": facts.estimate.seconds_if_grown,
         "limited_by": facts.estimate.limited_by,
         "source_partitions": source_partitions(facts),
-        "target_partitions": partitions_of(facts.estimate.bytes, facts.limits.table, 0),
+        "target_partitions": partitions_of(facts.estimate.bytes, facts.limits.table.first, 0),
         "write_rate": asdict(rate) if rate else None,
         "write_rate_unknown": unknown,
         "catch_up": asdict(mean) if mean else None,
@@ -57,7 +58,7 @@ def units_a_record(facts: Facts) -> float:
 def replay(facts: Facts, write_units: float) -> CatchUp:
     """Return the replay of what is written meanwhile, by the write units that applications consume a second."""
     return catch_up(
-        facts.estimate.seconds, write_units, units_a_record(facts), source_partitions(facts), facts.limits.table
+        facts.estimate.seconds, write_units, units_a_record(facts), source_partitions(facts), facts.limits.table.first
     )
 
 
@@ -66,6 +67,11 @@ def _lines(
 ) -> tuple[str, ...]:
     estimate = facts.estimate
     lines = [f"time: the seed takes about {duration_text(estimate.seconds)}, limited by {estimate.limited_by}"]
+    if estimate.seconds_if_grown < estimate.seconds:
+        lines.append(
+            f"time: the seed may take {duration_text(estimate.seconds_if_grown)} only, if what is on demand grows as "
+            "AWS tells, to twice as much every 30 min; nothing relies on that"
+        )
     capacity = facts.source_spec.provisioned
     if capacity and capacity.read and not facts.limits.max_read_units:
         lines.append(

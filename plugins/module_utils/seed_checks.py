@@ -151,7 +151,7 @@ def refuse_foreign_items(target: Table, tables: Tables, entry: dict[str, Any] | 
 def write_units(source: Description, target: Description | None, speed: Speed) -> float:
     """Return how many units a second the target takes, or may be given; one that is yet to be made is as the source."""
     limits = limits_of(source, target, spec_of(target or source, ()))
-    return min(limits.table, speed.write or math.inf)
+    return min(limits.table.first, speed.write or math.inf)
 
 
 def refuse_long_seed(tables: Tables, speed: Speed, split: Split) -> None:

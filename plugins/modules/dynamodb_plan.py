@@ -300,8 +300,10 @@ plan:
           type: dict
     estimate:
       description:
-        - The seed's size and duration (items, bytes, write_units, read_units, seconds, limited_by, and parts, what is
-          written of the table and of each index).
+        - The seed's size and duration (items, bytes, write_units, read_units, seconds, seconds_if_grown, limited_by,
+          and parts, what is written of the table and of each index).
+        - It takes C(seconds_if_grown) seconds where all that is on demand grows as AWS tells, to twice as much each
+          half an hour. Nothing relies on that, so a seed is refused by C(seconds).
         - Its items and bytes are those of DescribeTable, which are up to six hours old.
       type: dict
       returned: always
@@ -327,8 +329,9 @@ plan:
       returned: when O(details=true)
     time:
       description:
-        - What decides how long the migration takes (seed_seconds, limited_by, source_partitions, target_partitions,
-          write_rate, catch_up, engine). The write rate is null where CloudWatch has none, which is not zero.
+        - What decides how long the migration takes (seed_seconds, seed_seconds_if_grown, limited_by, source_partitions,
+          target_partitions, write_rate, catch_up, engine). The write rate is null where CloudWatch has none, which is
+          not zero.
       type: dict
       returned: when O(details=true)
     cost:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.sealift.dynamodb.plugins.module_utils.capacity import fixed_capacity
 from ansible_collections.sealift.dynamodb.plugins.module_utils.catch_up import ARMED_SECONDS, SHARD_RECORDS, catch_up
 from ansible_collections.sealift.dynamodb.plugins.module_utils.estimate import (
     ENGINE_BYTES,
@@ -103,6 +104,25 @@ def test_the_slowest_of_all_limits_decides(
     assert estimate.seconds == pytest.approx(seconds, rel=0.001)
     assert estimate.limited_by.startswith(limited_by)
     assert estimate.remedy.endswith("run the command again.") or limited_by == "the engine"
+
+
+def test_what_is_on_demand_may_grow() -> None:
+    hour = described(4000 * 3600, 4000 * 3600 * 100)
+    # Half of it in the first half an hour, and the other half twice as fast.
+    assert estimated(hour).seconds == 3600
+    assert estimated(hour).seconds_if_grown == 2700
+    assert estimated(hour, write=4000).seconds_if_grown == 3600
+    assert estimated(hour, described(OnDemandThroughput={"MaxWriteRequestUnits": 4000})).seconds_if_grown == 3600
+    fixed = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 4000}
+    assert estimated(hour, described(provisioned=True, ProvisionedThroughput=fixed)).seconds_if_grown == 3600
+
+
+def test_an_index_that_does_not_grow_holds_up_a_table_that_does() -> None:
+    items, size = 4000 * 3600, 4000 * 3600 * 100
+    source = described(items, size, GlobalSecondaryIndexes=[index("by-kind", ItemCount=items, IndexSizeBytes=size)])
+    assert estimated(source).seconds_if_grown == 2700
+    most = index("by-kind", OnDemandThroughput={"MaxWriteRequestUnits": 4000})
+    assert estimated(source, described(GlobalSecondaryIndexes=[most])).seconds_if_grown == 3600
 
 
 def test_an_index_with_less_capacity_throttles_the_table() -> None:
@@ -219,7 +239,7 @@ def test_a_replay_takes_what_was_written_at_the_speed_that_is_left() -> None:
 
 def test_each_process_of_the_engine_copies_as_much() -> None:
     large = described(10**6, 10**6 * 300_000) | {"BillingModeSummary": {"BillingMode": "PROVISIONED"}}
-    limits = Limits(table=1e9, indexes={}, read=1e9)
+    limits = Limits(table=fixed_capacity(1e9), indexes={}, read=1e9)
     one, four = (estimate_seed(large, spec_of(large, ()), limits, Split(64, 64, count)) for count in (1, 4))
 
     assert (one.limited_by, four.limited_by) == ("the engine", "the engine")

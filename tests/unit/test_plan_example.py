@@ -26,7 +26,7 @@ from ansible_collections.sealift.dynamodb.plugins.module_utils.keys import Key
 from ansible_collections.sealift.dynamodb.plugins.module_utils.naming import replication_names
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_cost import use_of
 from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_facts import Facts
-from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_time import replay
+from ansible_collections.sealift.dynamodb.plugins.module_utils.plan_time import replay, time_section
 from ansible_collections.sealift.dynamodb.plugins.module_utils.prices import UNITS, Prices, money, read_prices
 from ansible_collections.sealift.dynamodb.plugins.module_utils.setting import Passage
 from ansible_collections.sealift.dynamodb.plugins.module_utils.settings import TableSettings
@@ -126,9 +126,23 @@ def test_the_times_of_the_document() -> None:
 
     assert caught_up.seconds is not None
     assert f"takes about {duration_text(example.estimate.seconds)}" in DOCUMENT
+    assert f"or {duration_text(example.estimate.seconds_if_grown)}" in DOCUMENT
     assert f"limited by {example.estimate.limited_by}" in DOCUMENT
     assert f"{caught_up.backlog:,} records" in DOCUMENT
     assert f"replayed in about {duration_text(caught_up.seconds)}" in DOCUMENT
+
+
+def test_what_a_table_that_grows_may_save_is_told_beside_what_counts() -> None:
+    example = facts()
+    no_module: Any = None
+    section = time_section(no_module, example)
+    assert section.data["seed_seconds"] == example.estimate.seconds
+    assert section.data["seed_seconds_if_grown"] == example.estimate.seconds_if_grown
+    assert section.lines[:2] == (
+        "time: the seed takes about 6 h 57 min, limited by the clone's write capacity",
+        "time: the seed may take 2 h 47 min only, if what is on demand grows as AWS tells, to twice as much every 30 "
+        "min; nothing relies on that",
+    )
 
 
 def test_a_provisioned_table_is_charged_for_its_capacity_and_not_for_requests() -> None:
