@@ -112,7 +112,7 @@ class Target:
         """Write units a second that the table can take now."""
         return min(self._case.capacity.after(now), PARTITION_UNITS * len(self._partitions))
 
-    def shortest(self, used: float, now: float) -> float:
+    def end(self, used: float, now: float) -> float:
         """Return when a seed ends that uses such a part of what is possible from now on.
 
         The narrow partitions may be done before that; the widest one has its own limit still.
@@ -174,8 +174,8 @@ class Simulation:
         self._possible = 0.0
 
     def run(self) -> tuple[float, float, float, float]:
-        """Return the part of the units used and of the requests throttled, and the seed's seconds, with the fewest."""
-        shortest = self.target.shortest(1.0, 0.0)
+        """Return the parts of the units used and of the requests throttled, the seed's seconds, and the fewest."""
+        shortest = self.target.end(used=1.0, now=0.0)
         for number in range(self.case.lanes):
             share = Share(self._shares, number)
             self._at(0.0, Lane(Pace(clock=lambda: self.now, share=share), share))
@@ -198,8 +198,8 @@ class Simulation:
         # What is steady ends with the first lane that finds no segment.
         taken, possible = over or (self.target.accepted, self._possible)
         used = (taken - accepted) / possible
-        part = (self.throttled - throttled) / (self.requests - requests)
-        return used, part, self.target.shortest(used, self.now), shortest
+        refused = (self.throttled - throttled) / (self.requests - requests)
+        return used, refused, self.target.end(used, self.now), shortest
 
     def _at(self, at: float, lane: Lane) -> None:
         heapq.heappush(self._events, (at, next(self._number), lane))
